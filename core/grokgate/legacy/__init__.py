@@ -1,0 +1,1 @@
+"""Pure readers of the predecessors' configuration, token and state files (F-MIG)."""

@@ -1,0 +1,183 @@
+"""Opens the database and hands out transactions: one writer, a few readers.
+
+SQLite in WAL mode (architecture section 11): readers never wait for the writer, a transaction that
+was committed survives kill -9 and power loss (``synchronous=FULL``).
+"""
+
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+import anyio.to_thread
+from anyio import CancelScope, Semaphore
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from grokgate.errors import StateError, StoreUnavailable
+from grokgate.storage.migrate import bring_up_to_date, read_revision
+
+_READERS: Final = 3
+_WAIT_S: Final = 10.0
+"""Longest wait for a free connection (F-STO-05)."""
+_BUSY_TIMEOUT_MS: Final = 5000
+_UNAVAILABLE: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+    }
+)
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+class Database:
+    """Transactions on one database; made by `open_database`, used from any task of its loop.
+
+    A transaction, once begun, is not cancelled from outside: it ends with its block, so that memory
+    and database cannot drift apart. Inside the block do nothing but queries.
+    """
+
+    def __init__(self, path: Path, *, busy_timeout_ms: int = _BUSY_TIMEOUT_MS) -> None:
+        self.path = path
+        self._writer = _engine(path, "BEGIN IMMEDIATE", size=1, busy_timeout_ms=busy_timeout_ms)
+        self._readers = _engine(path, "BEGIN", size=_READERS, busy_timeout_ms=busy_timeout_ms)
+        self._writing = Semaphore(1)
+        self._reading = Semaphore(_READERS)
+
+    def write(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Begin a transaction that may write; the end of the block commits, an error undoes.
+
+        Writers take turns. What was committed is on disk when the block has been left.
+
+        Raises:
+            StoreUnavailable: Locked by another program, full, or not writable; nothing was changed.
+            StateError: The database file is damaged.
+        """
+        return self._transaction(self._writer, self._writing)
+
+    def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Begin a transaction that sees one consistent state and does not write.
+
+        Raises:
+            StoreUnavailable: No connection came free, or the file cannot be read.
+            StateError: The database file is damaged.
+        """
+        return self._transaction(self._readers, self._reading)
+
+    async def aclose(self) -> None:
+        """Close all connections; transactions must have ended."""
+        with CancelScope(shield=True):
+            await self._readers.dispose()
+            await self._writer.dispose()
+
+    @asynccontextmanager
+    async def _transaction(
+        self, engine: AsyncEngine, turns: Semaphore
+    ) -> AsyncIterator[AsyncConnection]:
+        try:
+            with anyio.fail_after(_WAIT_S):
+                await turns.acquire()
+        except TimeoutError as error:
+            raise StoreUnavailable from error
+        try:
+            with self._translated(), CancelScope(shield=True):
+                async with engine.begin() as connection:
+                    yield connection
+        finally:
+            turns.release()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn faults of the file into our errors; let faults of a query pass."""
+        try:
+            yield
+        except DBAPIError as error:
+            code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+            if code in _UNAVAILABLE:
+                raise StoreUnavailable from error
+            if code in _DAMAGED:
+                raise StateError(
+                    f"The database {self.path} is damaged. Restore it from a backup."
+                ) from error
+            raise
+
+
+@asynccontextmanager
+async def open_database(
+    path: Path, *, busy_timeout_ms: int = _BUSY_TIMEOUT_MS
+) -> AsyncIterator[Database]:
+    """Open the SQLite file *path*, make it at the first start, migrate it when it is older.
+
+    Args:
+        path: Its folder must exist and be ours alone (`hold_folder`).
+        busy_timeout_ms: How long a statement waits while another program locks the file.
+
+    Raises:
+        StateError: The file is damaged, not ours, newer than the program, or cannot be written; it
+            is left untouched.
+    """
+    revision = await anyio.to_thread.run_sync(_prepare, path)
+    database = Database(path, busy_timeout_ms=busy_timeout_ms)
+    try:
+        await _migrate(database, revision)
+        yield database
+    finally:
+        await database.aclose()
+
+
+def _prepare(path: Path) -> str | None:
+    """Check the file, make an empty one with mode 0600 if there is none, return its revision."""
+    revision = read_revision(path)
+    try:
+        path.touch(mode=0o600)
+    except OSError as error:
+        reason = error.strerror or "unknown error"
+        raise StateError(
+            f"The database {path} cannot be written ({reason}). Correct its owner or mode."
+        ) from error
+    return revision
+
+
+async def _migrate(database: Database, revision: str | None) -> None:
+    try:
+        async with database.write() as connection:
+            await connection.run_sync(bring_up_to_date, revision, database.path)
+    except StoreUnavailable as error:
+        raise StateError(
+            f"The database {database.path} cannot be written: another program has locked it, or "
+            "its disk is full or read-only."
+        ) from error
+
+
+def _engine(path: Path, begin: str, *, size: int, busy_timeout_ms: int) -> AsyncEngine:
+    engine = create_async_engine(
+        URL.create("sqlite+aiosqlite", database=str(path)),
+        # None: the driver begins no transaction by itself; the event below does.
+        connect_args={"isolation_level": None, "timeout": busy_timeout_ms / 1000},
+        pool_size=size,
+        max_overflow=0,
+        hide_parameters=True,  # they would end up in messages, and so in the log
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

@@ -1,0 +1,68 @@
+"""Facts about the installation: few, small, each under a name of its own."""
+
+from typing import Final
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from grokgate.errors import StateError
+from grokgate.storage.tables import meta
+from grokgate.vault import Vault
+
+FIRST_KEY: Final = "first_key"
+"""There has been a managed key; set with the first one, never removed."""
+_VAULT: Final = "vault"
+_RUNNING: Final = "running"
+
+
+async def read_fact(connection: AsyncConnection, key: str) -> bytes | None:
+    """Return the value of the fact, or None when it was never written."""
+    return (await connection.execute(select(meta.c.value).where(meta.c.key == key))).scalar()
+
+
+async def write_fact(connection: AsyncConnection, key: str, value: bytes = b"") -> None:
+    """Write the fact over an older value."""
+    statement = insert(meta).values(key=key, value=value)
+    await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[meta.c.key], set_={"value": statement.excluded.value}
+        )
+    )
+
+
+async def remove_fact(connection: AsyncConnection, key: str) -> None:
+    """Forget the fact; one that is not there is no error."""
+    await connection.execute(delete(meta).where(meta.c.key == key))
+
+
+async def begin_run(connection: AsyncConnection) -> bool:
+    """Note that a process serves from this database; return whether the last one ended cleanly.
+
+    True on a new database. False after a crash: token states may be up to a second old.
+    """
+    clean = await read_fact(connection, _RUNNING) is None
+    await write_fact(connection, _RUNNING)
+    return clean
+
+
+async def end_run(connection: AsyncConnection) -> None:
+    """Note a clean stop, after everything was flushed."""
+    await remove_fact(connection, _RUNNING)
+
+
+async def bind_vault(connection: AsyncConnection, vault: Vault) -> None:
+    """Tie the database to the vault's key at the first start, and compare them at every later one.
+
+    Raises:
+        StateError: The secrets in this database were sealed with another key.
+    """
+    bound = await read_fact(connection, _VAULT)
+    if bound is None:
+        await write_fact(connection, _VAULT, vault.key_id)
+    elif bound != vault.key_id:
+        raise StateError(
+            "The secret key does not belong to this database: its secrets were sealed with "
+            "another one. Restore the key file that was beside the database, or set "
+            "GROKGATE_SECRET_KEY to its text."
+        )

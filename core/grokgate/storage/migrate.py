@@ -1,0 +1,117 @@
+"""Brings a database to the schema of this program.
+
+1. `read_revision` looks at the file without changing it and refuses what is damaged or foreign.
+2. A database without tables gets all of them at once and the mark `HEAD`.
+3. One marked `HEAD` is left alone.
+4. Another mark goes to alembic, which is imported only then (D6); a mark it does not know was set
+   by a newer program, and the start is refused.
+"""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, String, Table, insert
+from sqlalchemy.engine import Connection
+
+from grokgate.errors import StateError
+from grokgate.storage.tables import metadata
+
+HEAD: Final = "0001"
+"""Revision of the tables in `tables`; a test compares it with the migrations."""
+
+_MAGIC: Final = b"SQLite format 3\x00"
+_FIXED: Final = bytes([64, 32, 32])
+"""Payload fractions, bytes 21 to 23 of every SQLite file (file format, section 1.3)."""
+_HEADER_BYTES: Final = 100
+
+_mark: Final = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""As alembic itself makes it."""
+
+
+def read_revision(path: Path) -> str | None:
+    """Return the mark of the database file, or None when there is no table in it yet.
+
+    Raises:
+        StateError: The file is damaged, unreadable or not one of ours. It is left untouched.
+    """
+    try:
+        if not path.exists() or path.stat().st_size == 0:
+            return None
+        _check_header(path)
+        return _stored_revision(path)
+    except sqlite3.Error as error:
+        raise _damaged(path, str(error)) from error
+    except OSError as error:
+        raise _damaged(path, error.strerror or "unknown error") from error
+
+
+def bring_up_to_date(connection: Connection, revision: str | None, path: Path) -> None:
+    """Make or migrate the schema inside the transaction of *connection*.
+
+    Raises:
+        StateError: The database is newer than this program; nothing was changed.
+    """
+    if revision is None:
+        metadata.create_all(connection)
+        _mark.create(connection)
+        connection.execute(insert(_mark).values(version_num=HEAD))
+    elif revision != HEAD:
+        _upgrade(connection, revision, path)
+
+
+def _upgrade(connection: Connection, revision: str, path: Path) -> None:
+    # Alembic takes a second to import, and almost no start needs it.
+    from alembic import command  # noqa: PLC0415 - see above
+    from alembic.config import Config  # noqa: PLC0415 - see above
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - see above
+
+    config = Config()
+    config.set_main_option("script_location", "grokgate.storage:migrations")
+    config.set_main_option("path_separator", "os")
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if revision not in known:
+        raise StateError(
+            f"The database {path} has the schema {revision!r}, which this program does not know: "
+            "a newer one made it. Start that one, or restore a backup made with this one."
+        )
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _check_header(path: Path) -> None:
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    whole = len(header) == _HEADER_BYTES
+    if not whole or not header.startswith(_MAGIC) or header[21:24] != _FIXED:
+        raise _damaged(path, "its header is not that of a SQLite database")
+
+
+def _stored_revision(path: Path) -> str | None:
+    with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
+        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        if not names:
+            return None
+        if _mark.name not in names:
+            raise StateError(
+                f"The database {path} was made by another program. Move it away, or set DATA_DIR "
+                "to another folder."
+            )
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    if row is None:
+        raise _damaged(path, "it has no schema mark")
+    return str(row[0])
+
+
+def _damaged(path: Path, reason: str) -> StateError:
+    return StateError(
+        f"The database {path} cannot be read ({reason}). It was left as it is: restore it from a "
+        "backup, or move it away to start with an empty one."
+    )

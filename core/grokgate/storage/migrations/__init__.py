@@ -1,0 +1,1 @@
+"""Alembic environment: `env` and the steps in ``versions``."""

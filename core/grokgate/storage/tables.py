@@ -1,0 +1,95 @@
+"""Every table, on one `MetaData`.
+
+Times are Unix milliseconds. Columns called JSON hold `msgspec` bytes. Text ids are made in Python.
+What is secret is sealed by the vault before it gets here; what is only compared is a keyed digest.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+metadata: Final = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+meta: Final = Table(
+    "meta",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+"""Small facts about the installation itself."""
+
+tokens: Final = Table(
+    "tokens",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("upstream", String, nullable=False),
+    Column("pool", String, nullable=False),
+    Column("identity", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("tags", LargeBinary, nullable=False),
+    Column("note", String, nullable=False),
+    Column("max_inflight", Integer),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_asset_clear_at", BigInteger),
+    Column("deleted_at", BigInteger),
+    Column("revision", BigInteger, nullable=False),
+    UniqueConstraint("upstream", "identity"),
+)
+"""What an operator entered. ``identity`` is the keyed digest of the credential; ``sealed`` holds
+the credential, the proxy and unknown imported fields; ``tags`` is JSON."""
+
+token_states: Final = Table(
+    "token_states",
+    metadata,
+    Column("id", String, ForeignKey("tokens.id", ondelete="CASCADE"), primary_key=True),
+    Column("status", String, nullable=False),
+    Column("state_reason", String),
+    Column("buckets", LargeBinary, nullable=False),
+    Column("cooldown_until", BigInteger),
+    Column("cooldown_level", Integer, nullable=False),
+    Column("use_count", BigInteger, nullable=False),
+    Column("consumed", BigInteger, nullable=False),
+    Column("fail_count", BigInteger, nullable=False),
+    Column("last_used_at", BigInteger),
+    Column("last_fail_at", BigInteger),
+    Column("last_fail_reason", String),
+    Column("last_sync_at", BigInteger),
+    Column("sync_count", BigInteger, nullable=False),
+    Column("kept", LargeBinary, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+)
+"""What calls change: a table of its own, so that a batch of the ledger never meets an edit.
+``buckets`` and ``kept`` are JSON."""
+
+keys: Final = Table(
+    "keys",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("prefix", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("limits", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    UniqueConstraint("digest"),
+)
+"""Managed API keys (F-KEY-02). ``digest`` is keyed; ``limits`` is JSON."""

@@ -1,0 +1,69 @@
+"""What a table of tokens shows: everything but the credential."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from msgspec import Struct
+
+from grokgate.tokens.pools import Pools
+from grokgate.tokens.record import Status, TokenRecord, TokenState
+
+_SHOWN: Final = 6
+"""Characters of a credential that a mask may show (S14)."""
+_SHORTEST_SHOWN: Final = 24
+
+
+class TokenView(Struct, frozen=True, kw_only=True):
+    """One row. Times are Unix milliseconds."""
+
+    id: str
+    upstream: str
+    pool: str
+    routed: bool
+    """False: no upstream declares the pool."""
+    masked: str
+    tags: tuple[str, ...]
+    note: str
+    created_at_ms: int
+    has_proxy: bool
+    max_inflight: int | None
+    revision: int
+    state: TokenState
+
+
+def list_tokens(
+    records: Iterable[TokenRecord],
+    pools: Pools,
+    *,
+    pool: str | None = None,
+    status: Status | None = None,
+) -> list[TokenView]:
+    """Return the rows of a pool and status, or of all; by upstream, pool, age."""
+    chosen = [
+        record
+        for record in records
+        if pool in {None, record.pool} and status in {None, record.state.status}
+    ]
+    chosen.sort(key=lambda record: (record.upstream, record.pool, record.created_at_ms, record.id))
+    return [_view(record, pools) for record in chosen]
+
+
+def _view(record: TokenRecord, pools: Pools) -> TokenView:
+    return TokenView(
+        id=record.id,
+        upstream=record.upstream,
+        pool=record.pool,
+        routed=pools.tier(record.pool) is not None,
+        masked=_masked(record.credential.reveal()),
+        tags=record.tags,
+        note=record.note,
+        created_at_ms=record.created_at_ms,
+        has_proxy=record.proxy_url is not None,
+        max_inflight=record.max_inflight,
+        revision=record.revision,
+        state=record.state,
+    )
+
+
+def _masked(credential: str) -> str:
+    return "…" + credential[-_SHOWN:] if len(credential) >= _SHORTEST_SHOWN else "…"

@@ -1,0 +1,195 @@
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from grokgate.tokens import Bucket, ImportReport, TokenRecord, TokenStore
+from grokgate.tokens.importing import ImportMode, plan, prepare
+from grokgate.upstream import UpstreamSpec
+from grokgate.vault import Vault
+
+pytestmark = pytest.mark.anyio
+
+
+async def _import(
+    store: TokenStore, value: object, mode: ImportMode = "add", pool: str | None = None
+) -> ImportReport:
+    return await store.import_text(msgspec.json.encode(value), mode=mode, pool=pool)
+
+
+def _only(store: TokenStore) -> TokenRecord:
+    (record,) = store.records.values()
+    return record
+
+
+def _by_credential(store: TokenStore) -> dict[str, str]:
+    return {record.credential.reveal(): record.pool for record in store.records.values()}
+
+
+async def test_new_token_starts_with_the_assumed_quota(store: TokenStore) -> None:
+    await store.import_text("super: abc")
+
+    assert _only(store).pool == "ssoSuper"
+    assert _only(store).state.buckets == {
+        "default": Bucket(remaining=140),
+        "heavy": Bucket(remaining=-1),
+    }
+
+
+async def test_imported_quota_replaces_the_assumed_one(store: TokenStore) -> None:
+    await _import(store, {"ssoBasic": [{"token": "abc", "quota": 7}]})
+
+    assert _only(store).state.buckets["default"] == Bucket(remaining=7, source="estimated")
+
+
+async def test_id_is_short_keyed_and_stable(store: TokenStore) -> None:
+    first = await store.import_text("abc")
+    second = await store.import_text("sso=abc; other=1")
+
+    assert first.added == second.unchanged
+    assert first.added[0].startswith("tok_")
+    assert len(first.added[0]) == 14
+
+
+@pytest.mark.parametrize(
+    ("name", "pool"),
+    [
+        ("ssoNormal", "ssoBasic"),
+        ("BASIC", "ssoBasic"),
+        ("sso", "ssoBasic"),
+        ("auto", "ssoBasic"),
+        ("Super", "ssoSuper"),
+        ("heavy", "ssoHeavy"),
+        ("ssoOther", "ssoOther"),
+    ],
+)
+async def test_pool_names(store: TokenStore, name: str, pool: str) -> None:
+    await _import(store, {name: ["abc"]})
+
+    assert _only(store).pool == pool
+
+
+async def test_pool_of_the_import_is_for_entries_without_one(store: TokenStore) -> None:
+    await store.import_text("a\nheavy: b", pool="super")
+
+    assert _by_credential(store) == {"a": "ssoSuper", "b": "ssoHeavy"}
+
+
+async def test_double_in_two_pools_goes_to_the_higher(store: TokenStore) -> None:
+    value = {
+        "ssoSuper": [{"token": "a", "tags": ["x"], "note": "super"}],
+        "ssoBasic": [{"token": "a", "tags": ["y"], "note": "basic", "last_used_at": 1_700_000_000}],
+    }
+    report = await _import(store, value)
+
+    assert (_only(store).pool, _only(store).note) == ("ssoSuper", "super")
+    assert _only(store).tags == ("x", "y")
+    assert [remark.position for remark in report.remarks] == ["ssoBasic[0]"]
+
+
+async def test_double_in_one_pool_takes_the_later_used(store: TokenStore) -> None:
+    value = [
+        {"token": "a", "note": "old", "last_used_at": 1_600_000_000},
+        {"token": "a", "note": "new", "last_used_at": 1_700_000_000},
+    ]
+    report = await _import(store, value)
+
+    assert _only(store).note == "new"
+    assert [remark.position for remark in report.remarks] == ["[0]"]
+
+
+async def test_unusable_credential_is_rejected_without_repeating_it(store: TokenStore) -> None:
+    report = await store.import_text("good\nCANÄRY\n")
+
+    assert len(report.added) == 1
+    assert [remark.position for remark in report.rejected] == ["line 2"]
+    assert "CAN" not in repr(report)
+
+
+async def test_add_leaves_known_tokens_alone(store: TokenStore) -> None:
+    await _import(store, [{"token": "a", "note": "first"}])
+    report = await _import(store, [{"token": "a", "note": "second"}])
+
+    assert len(report.unchanged) == 1
+    assert _only(store).note == "first"
+
+
+async def test_update_changes_named_fields_only(store: TokenStore) -> None:
+    first = {"token": "a", "note": "n", "tags": ["x"], "use_count": 5, "pool": "super"}
+    await _import(store, [first])
+    report = await _import(store, [{"token": "a", "tags": ["y"], "fail_count": 2}], "update")
+
+    record = _only(store)
+    assert len(report.updated) == 1
+    assert (record.note, record.tags, record.pool) == ("n", ("x", "y"), "ssoSuper")
+    assert (record.state.use_count, record.state.fail_count) == (5, 2)
+    assert record.revision == 2
+
+
+async def test_update_with_nothing_new_changes_nothing(store: TokenStore) -> None:
+    await _import(store, [{"token": "a", "note": "n"}])
+    report = await _import(store, [{"token": "a", "note": "n"}], "update")
+
+    assert len(report.unchanged) == 1
+    assert _only(store).revision == 1
+
+
+async def test_replace_removes_what_is_absent_from_the_imported_pools(store: TokenStore) -> None:
+    await _import(store, {"ssoBasic": ["a", "b"], "ssoSuper": ["c"]})
+    report = await _import(store, {"ssoBasic": ["a", "d"]}, "replace")
+
+    assert set(_by_credential(store)) == {"a", "c", "d"}
+    assert (len(report.removed), len(report.added), len(report.unchanged)) == (1, 1, 1)
+
+
+async def test_replace_takes_named_tags_as_they_are(store: TokenStore) -> None:
+    await _import(store, [{"token": "a", "tags": ["x"]}])
+    await _import(store, [{"token": "a", "tags": ["y"]}], "replace")
+
+    assert _only(store).tags == ("y",)
+
+
+async def test_empty_replace_removes_nothing(store: TokenStore) -> None:
+    await store.import_text("a")
+    await store.import_text("", mode="replace")
+
+    assert len(store.records) == 1
+
+
+async def test_deleted_token_comes_back_with_its_old_data(store: TokenStore) -> None:
+    added = (await _import(store, [{"token": "a", "note": "old", "use_count": 3}])).added
+    await store.delete(added)
+    report = await _import(store, ["a"])
+
+    assert report.restored == added
+    assert (_only(store).note, _only(store).state.use_count) == ("old", 3)
+
+
+async def test_token_of_an_absent_upstream_is_kept(store: TokenStore) -> None:
+    await _import(store, {"theirs": [{"token": " k ", "ext": {"upstream": "xai"}}]})
+
+    assert (_only(store).upstream, _only(store).pool) == ("xai", "theirs")
+    assert not store.listing()[0].routed
+
+
+def test_fault_of_a_plugins_cleaner_rejects_the_entry(
+    specs: dict[str, UpstreamSpec], vault: Vault
+) -> None:
+    def broken(text: str) -> str:
+        return text[100]
+
+    web = msgspec.structs.replace(specs["web"], clean=broken)
+    prepared = prepare("a", pool=None, specs={"web": web}, vault=vault)
+
+    assert [remark.position for remark in prepared.rejected] == ["line 1"]
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(max_size=100) | st.binary(max_size=100))
+def test_hostile_text_is_planned_without_error(
+    specs: dict[str, UpstreamSpec], vault: Vault, text: str | bytes
+) -> None:
+    prepared = prepare(text, pool=None, specs=specs, vault=vault)
+    edits, report = plan(prepared, {}, mode="replace", now_ms=1)
+
+    assert len(edits) == len(report.added)

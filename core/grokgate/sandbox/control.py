@@ -1,0 +1,69 @@
+"""The control plane ``/__sim``, for tests in another process (upstream-protocol.md 10.6).
+
+Tests that hold the `Sandbox` use its attributes instead: the same state, the same effects.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from grokgate.sandbox.accounts import AccountFixture
+from grokgate.sandbox.request import Reply, Request, invalid, json_reply
+from grokgate.sandbox.rules import Rule
+from grokgate.sandbox.world import World
+
+
+class Advance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A step of the virtual clock."""
+
+    seconds: Annotated[float, Meta(ge=0)]
+
+
+def control(world: World, request: Request) -> Reply:
+    """Answer a call to the control plane."""
+    try:
+        return _dispatch(world, request)
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+        return invalid(str(error))
+
+
+def _dispatch(world: World, request: Request) -> Reply:
+    call = request.path.removeprefix("/__sim/")
+    match request.method, call.split("/", 1):
+        case "POST", ["reset"]:
+            world.reset()
+        case "PUT", ["accounts"]:
+            world.accounts.replace(msgspec.json.decode(request.body, type=list[AccountFixture]))
+        case "GET", ["accounts", token]:
+            return _account(world, token)
+        case "PUT", ["rules"]:
+            world.rules.replace(msgspec.json.decode(request.body, type=list[Rule]))
+        case "POST", ["clock", "advance"]:
+            world.clock.advance(msgspec.json.decode(request.body, type=Advance).seconds)
+        case "GET", ["requests"]:
+            kept = world.journal.since(int(request.query.get("since", "0")))
+            return json_reply({"requests": [exchange.report() for exchange in kept]})
+        case "GET", ["state"]:
+            pass
+        case _:
+            return invalid("No such call", status=404)
+    return json_reply(_state(world))
+
+
+def _account(world: World, token: str) -> Reply:
+    account = world.accounts.find(token)
+    if account is None:
+        return invalid("No such account", status=404)
+    return json_reply(account.report(world.clock.epoch_s()))
+
+
+def _state(world: World) -> dict[str, Any]:
+    now = world.clock.now()
+    return {
+        "now": now.isoformat(),
+        "accounts": [account.report(now.timestamp()) for account in world.accounts],
+        "rules": list(world.rules),
+        "requests": world.journal.total,
+        "inflight": world.journal.inflight(),
+    }

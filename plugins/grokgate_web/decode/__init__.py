@@ -1,0 +1,1 @@
+"""Bytes of the upstream → events: state machines without I/O."""

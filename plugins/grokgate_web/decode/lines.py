@@ -1,0 +1,187 @@
+"""Splits an answer into JSON objects, one per line or glued (`upstream-protocol.md` 2.2).
+
+Whole lines that arrived together are decoded in one call. Where that fails they are taken one by
+one, and within a line object by object, so that a bad one costs only itself. The result does not
+depend on how the bytes were cut into chunks.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar, get_type_hints
+
+import msgspec
+
+MAX_LINE = 8 * 1024 * 1024
+"""Bytes."""
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+_BRACES = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}]', re.DOTALL)
+"""Strings are matched whole, so that braces inside them do not count."""
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class LineTooLong(Exception):
+    """A line passed the limit; the answer cannot be read further."""
+
+
+class LineDecoder(Generic[T]):
+    """Turns chunks of bytes into objects of one type.
+
+    An object with a field of the wrong type keeps its other fields.
+    """
+
+    def __init__(self, kind: type[T], *, max_line: int = MAX_LINE) -> None:
+        self._kind = kind
+        self._fields = _wire_types(kind)
+        self._decoder = msgspec.json.Decoder(kind)
+        self._max_line = max_line
+        self._pending: list[bytes] = []
+        self._pending_size = 0
+        self.done = False
+        """The upstream's ``[DONE]`` was read; what follows is ignored."""
+        self.seen = False
+        """A line of any kind was read."""
+        self.drift: set[str] = set()
+        """What was skipped: ``line``, or the name of a field."""
+
+    def feed(self, chunk: bytes) -> list[T]:
+        """Decode the lines that *chunk* completes.
+
+        Raises:
+            LineTooLong: A line, complete or not, is over the limit.
+        """
+        end = chunk.rfind(b"\n") + 1
+        if not end:
+            self._keep(chunk)
+            return []
+        self._check(chunk[:end])
+        block = b"".join((*self._pending, chunk[:end]))
+        self._pending, self._pending_size = [], 0
+        self._keep(chunk[end:])
+        return self._decode(block)
+
+    def finish(self) -> list[T]:
+        """Decode what came after the last line end."""
+        block = b"".join(self._pending)
+        self._pending, self._pending_size = [], 0
+        return self._decode(block) if block else []
+
+    def _keep(self, rest: bytes) -> None:
+        self._pending_size += len(rest)
+        if self._pending_size > self._max_line:
+            raise LineTooLong
+        if rest:
+            self._pending.append(rest)
+
+    def _check(self, lines: bytes) -> None:
+        """Refuse complete lines over the limit; only a long input can hold one."""
+        if self._pending_size + len(lines) <= self._max_line:
+            return
+        first, *others = lines.split(b"\n")
+        if self._pending_size + len(first) > self._max_line or any(
+            len(line) > self._max_line for line in others
+        ):
+            raise LineTooLong
+
+    def _decode(self, block: bytes) -> list[T]:
+        if self.done:
+            return []
+        self.seen = True
+        if _is_plain(block):
+            try:
+                return self._decoder.decode_lines(block)
+            except _UNREADABLE:
+                pass
+        return list(self._one_by_one(block))
+
+    def _one_by_one(self, block: bytes) -> Iterator[T]:
+        for raw in block.split(b"\n"):
+            line = raw.strip().removeprefix(b"data:").lstrip()
+            if line == b"[DONE]":
+                self.done = True
+                return
+            yield from self._line(line)
+
+    def _line(self, line: bytes) -> Iterator[T]:
+        if not line.startswith(b"{"):
+            if line and not line.startswith((b"event:", b"id:", b"retry:", b":")):
+                self.drift.add("line")
+            return
+        try:
+            yield self._decoder.decode(line)
+        except _UNREADABLE:
+            yield from self._objects(line)
+
+    def _objects(self, line: bytes) -> Iterator[T]:
+        for piece in _balanced(line):
+            try:
+                yield self._decoder.decode(piece)
+            except _UNREADABLE:
+                if (item := self._lenient(piece)) is not None:
+                    yield item
+
+    def _lenient(self, piece: bytes) -> T | None:
+        try:
+            fields = msgspec.json.decode(piece, type=dict[str, Any])
+        except _UNREADABLE:
+            self.drift.add("line")
+            return None
+        item: T = self._convert(self._kind, self._fields, fields, "")
+        return item
+
+    def _convert(
+        self, kind: type[Any], types: dict[str, Any], fields: dict[str, Any], path: str
+    ) -> Any:
+        kept: dict[str, Any] = {}
+        for name in types.keys() & fields.keys():
+            nested = _struct_in(types[name])
+            if nested is not None and isinstance(fields[name], dict):
+                inner = _wire_types(nested)
+                kept[name] = self._convert(nested, inner, fields[name], f"{path}{name}.")
+                continue
+            try:
+                kept[name] = msgspec.convert(fields[name], types[name])
+            except _UNREADABLE:
+                self.drift.add(path + name)
+        names = {info.encode_name: info.name for info in msgspec.structs.fields(kind)}
+        return kind(**{names[name]: value for name, value in kept.items()})
+
+
+def _is_plain(block: bytes) -> bool:
+    """Tell whether every line is delimited by braces, so that no object spans two lines.
+
+    After a closing brace inside an object JSON allows no opening one, hence the exact answer.
+    """
+    return (
+        block.startswith(b"{")
+        and block.endswith(b"}\n")
+        and block.count(b"}\n{") + 1 == block.count(b"\n")
+    )
+
+
+def _balanced(line: bytes) -> Iterator[bytes]:
+    """Cut a line into its top-level objects, minding strings and escapes."""
+    start, depth = 0, 0
+    for token in _BRACES.finditer(line):
+        if token[0] == b"{":
+            start = start if depth else token.start()
+            depth += 1
+        elif token[0] == b"}" and depth:
+            depth -= 1
+            if not depth:
+                yield line[start : token.end()]
+
+
+def _wire_types(kind: type[Any]) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    return {info.encode_name: hints[info.name] for info in msgspec.structs.fields(kind)}
+
+
+def _struct_in(annotation: Any) -> type[msgspec.Struct] | None:
+    """Return the struct an optional field holds, if it holds one."""
+    options = getattr(annotation, "__args__", (annotation,))
+    return next(
+        (item for item in options if isinstance(item, type) and issubclass(item, msgspec.Struct)),
+        None,
+    )

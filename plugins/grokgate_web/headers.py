@@ -1,0 +1,97 @@
+"""Headers and cookies of a call, from the templates of the profile. Nothing here is signed."""
+
+import base64
+import random
+import re
+import string
+import uuid
+from collections.abc import Mapping
+from typing import Literal
+
+from grokgate_web.profile import PLACEHOLDER
+
+STATSIG_LENGTH = 70
+"""Bytes a pasted value decodes to (observed 2026-07-13)."""
+
+_CONSTANT = "e:TypeError: Cannot read properties of undefined (reading 'childNodes')"
+_OWN_COOKIES = frozenset(("sso", "sso-rw"))
+
+
+def render(template: Mapping[str, str], values: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Fill a header set in; headers whose value comes out empty are left out."""
+    filled = (
+        (name, PLACEHOLDER.sub(lambda found: values.get(found[1], ""), text))
+        for name, text in template.items()
+    )
+    return [(name, value) for name, value in filled if value]
+
+
+def cookie_header(credential: str, *, cf_clearance: str = "", cf_cookies: str = "") -> str:
+    """Compose the ``Cookie`` header: the account, then what the operator pasted.
+
+    Pasted account cookies are dropped: a call acts as one account only.
+    """
+    pasted = [pair for pair in _pairs(cf_cookies) if pair[0] not in _OWN_COOKIES]
+    clearance = _visible(cf_clearance).removeprefix("cf_clearance=").partition(";")[0]
+    if clearance and not any(name == "cf_clearance" for name, _ in pasted):
+        pasted.insert(0, ("cf_clearance", clearance))
+    cookies = [("sso", credential), ("sso-rw", credential), *pasted]
+    return "; ".join(f"{name}={value}" for name, value in cookies)
+
+
+def statsig(
+    setting: str,
+    default: Literal["off", "legacy", "static"],
+    *,
+    dynamic: bool,
+    rng: random.Random,
+) -> str:
+    """Return the value of ``x-statsig-id``; empty: the header is not sent.
+
+    Args:
+        setting: Empty for the profile's *default*, ``off``, ``legacy``, or a pasted value.
+        default: What the profile says; ``static`` without a pasted value sends nothing.
+        dynamic: False makes the legacy form send its fixed text.
+        rng: Source of the varying part.
+    """
+    mode = setting.strip() or default
+    if mode in ("off", "static"):
+        return ""
+    if mode != "legacy":
+        return _visible(mode)
+    text = _legacy_text(rng) if dynamic else _CONSTANT
+    return base64.b64encode(text.encode()).decode()
+
+
+def statsig_warning(setting: str) -> str | None:
+    """Say what is odd about a pasted value, if anything."""
+    if setting.strip() in ("", "off", "legacy"):
+        return None
+    try:
+        raw = base64.b64decode(setting.strip() + "==")
+    except ValueError:
+        return "grok.statsig is not base64 text"
+    return None if len(raw) == STATSIG_LENGTH else "grok.statsig does not decode to 70 bytes"
+
+
+def request_id(rng: random.Random) -> str:
+    """Return a fresh UUID of version 4."""
+    return str(uuid.UUID(int=rng.getrandbits(128), version=4))
+
+
+def _legacy_text(rng: random.Random) -> str:
+    if rng.random() < 0.5:  # noqa: PLR2004 - either of two forms
+        name = "".join(rng.choices(string.ascii_lowercase + string.digits, k=5))
+        return f"e:TypeError: Cannot read properties of null (reading 'children['{name}']')"
+    name = "".join(rng.choices(string.ascii_lowercase, k=10))
+    return f"e:TypeError: Cannot read properties of undefined (reading '{name}')"
+
+
+def _pairs(pasted: str) -> list[tuple[str, str]]:
+    text = re.sub(r"^\s*cookie:", "", pasted, flags=re.IGNORECASE)
+    split = (part.partition("=") for part in text.split(";"))
+    return [(_visible(name), _visible(value)) for name, _, value in split if _visible(name)]
+
+
+def _visible(text: str) -> str:
+    return "".join(char for char in text if "!" <= char <= "~")

@@ -1,0 +1,117 @@
+"""Requests → bodies, from the templates of the profile."""
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from grokgate.upstream import Attachment, Blob, Conversation, Message, Text, Wire
+from grokgate_web.profile import PLACEHOLDER, Chat
+from grokgate_web.settings import WebSettings
+
+_ABSENT: Final = object()
+
+
+def fill(template: Any, values: Mapping[str, Any]) -> Any:
+    """Replace texts that are exactly one placeholder by their value.
+
+    Keys whose value is None are left out of their table.
+    """
+    if isinstance(template, dict):
+        filled = {key: fill(item, values) for key, item in template.items()}
+        return {key: item for key, item in filled.items() if item is not _ABSENT}
+    if isinstance(template, list):
+        return [fill(item, values) for item in template]
+    if isinstance(template, str) and (found := PLACEHOLDER.fullmatch(template)):
+        value = values[found[1]]
+        return _ABSENT if value is None else value
+    return template
+
+
+def flatten(messages: Sequence[Message]) -> str:
+    """Turn a conversation into the one prompt the upstream takes (F-CHAT-09).
+
+    System messages come first, the last user message stands bare, every other one as
+    ``role: text``; messages without text are left out.
+    """
+    spoken = [(message.role, text) for message in messages if (text := _text(message))]
+    ordered = [item for item in spoken if item[0] == "system"]
+    ordered += [item for item in spoken if item[0] != "system"]
+    last = max((index for index, item in enumerate(ordered) if item[0] == "user"), default=-1)
+    return "\n\n".join(
+        text if index == last else f"{role}: {text}" for index, (role, text) in enumerate(ordered)
+    )
+
+
+def attachments(request: Conversation) -> list[Blob]:
+    """List the files of a conversation, oldest first."""
+    return [
+        part.blob
+        for message in request.messages
+        for part in message.parts
+        if isinstance(part, Attachment)
+    ]
+
+
+def modes(wire: Wire) -> list[str | None]:
+    """List the mode names to try, in order; None where the wire names none."""
+    mode = wire.params.get("mode")
+    fallbacks = wire.params.get("fallbacks", ())
+    names = [mode, *(fallbacks if isinstance(fallbacks, tuple) else (fallbacks,))]
+    return list(dict.fromkeys(str(name) for name in names if name)) or [None]
+
+
+def chat_body(
+    chat: Chat,
+    request: Conversation,
+    *,
+    wire: Wire,
+    mode: str | None,
+    prompt: str,
+    uploaded: Iterable[str],
+    settings: WebSettings,
+) -> bytes:
+    """Build the body of a conversation call."""
+    values = {
+        "temporary": settings.temporary,
+        "model": wire.name,
+        "mode": mode,
+        "message": prompt,
+        "attachments": list(uploaded),
+        "no_search": not request.search,
+        "no_memory": settings.disable_memory,
+        "instruction": settings.custom_instruction or None,
+    }
+    template = {**chat.body, **chat.additions.get(wire.name, {})}
+    return msgspec.json.encode(fill(template, values))
+
+
+def quota_body(template: Mapping[str, Any], name: str) -> bytes:
+    """Build the body of a quota call for the window *name*."""
+    return msgspec.json.encode(fill(template, {"model": name}))
+
+
+class Base64Upload:
+    """Builds an upload's body piece by piece, so that no long file is encoded at once."""
+
+    def __init__(self, blob: Blob) -> None:
+        name, mime = msgspec.json.encode(blob.name), msgspec.json.encode(blob.mime)
+        self._pieces = [b'{"fileName":' + name + b',"fileMimeType":' + mime + b',"content":"']
+        self._rest = b""
+
+    def add(self, piece: bytes) -> None:
+        """Append file content."""
+        data = self._rest + piece
+        whole = len(data) - len(data) % 3
+        self._rest = data[whole:]
+        self._pieces.append(base64.b64encode(data[:whole]))
+
+    def finish(self) -> bytes:
+        """Return the whole body."""
+        return b"".join((*self._pieces, base64.b64encode(self._rest), b'"}'))
+
+
+def _text(message: Message) -> str:
+    texts = (part.text for part in message.parts if isinstance(part, Text))
+    return "\n".join(text for text in texts if text.strip())

@@ -1,0 +1,191 @@
+"""One call on its way: a transfer that can be read in bounded steps and ended at any moment."""
+
+import asyncio
+import io
+from collections.abc import Callable
+
+from curl_cffi import CurlError, CurlHttpVersion, CurlOpt
+from curl_cffi.curl import CURL_WRITEFUNC_ERROR, CURL_WRITEFUNC_PAUSE, CURLPAUSE_CONT
+
+from grokgate_web.transport.connections import Connections
+from grokgate_web.transport.model import Request, TransportError, to_transport_error
+
+MAX_HELD = 256 * 1024
+"""Bytes that wait for a reader before the transfer is paused."""
+
+_MAX_PIECES = 64
+
+
+class Exchange:
+    """One call on its way. Read by one task; `close` at any time, any number of times."""
+
+    def __init__(
+        self, connections: Connections, request: Request, on_sent: Callable[[], None]
+    ) -> None:
+        self._connections = connections
+        self._loop = asyncio.get_running_loop()
+        self._max_bytes = request.max_bytes
+        self._pieces: list[bytes] = []
+        self._held = 0
+        self._total = 0
+        self._paused = False
+        self._broken: TransportError | None = None
+        self._headed = False
+        self._closed = False
+        self._waiter: asyncio.Future[None] | None = None
+        self.status = 0
+        """HTTP status; 0 before `head`."""
+        self.headers: dict[str, str] = {}
+        """Lower-case names; of a repeated header the last value."""
+        self._curl = connections.handle()
+        self._set_up(request, on_sent)
+        self._future = connections.start(self._curl)
+        self._future.add_done_callback(self._ended)
+
+    async def head(self, until: float) -> None:
+        """Wait for the answer's headers.
+
+        Args:
+            until: Deadline, loop time.
+
+        Raises:
+            TransportError: They did not come.
+        """
+        while not self._headed:
+            if self._future.done():
+                raise self._failure() or TransportError("reset")
+            await self._wait(until)
+
+    async def read(self, until: float) -> bytes:
+        """Return everything at hand, waiting for something; empty at the end of the answer.
+
+        Args:
+            until: Deadline, loop time.
+
+        Raises:
+            TransportError: The answer broke off; what came before it was returned first.
+        """
+        while not self._pieces:
+            if failure := self._failure():
+                raise failure
+            if self._future.done():
+                return b""
+            await self._wait(until)
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        self._held = 0
+        if self._paused and not self._future.done():
+            self._resume()
+        return data
+
+    def close(self) -> None:
+        """End the call at once, whatever it waits for; never blocks."""
+        if self._closed:
+            return
+        self._closed = True
+        clean = self._future.done() and self._failure() is None
+        self._connections.stop(self._curl, self._future, reusable=clean)
+        self._connections.used_at = self._loop.time()
+
+    def retire(self) -> None:
+        """Have nobody use this call's connections again (F-TOK-37)."""
+        self._connections.retired = True
+
+    def _set_up(self, request: Request, on_sent: Callable[[], None]) -> None:
+        body = _Body(request.body, on_sent)
+        # Libcurl's own `Expect: 100-continue` is no browser's; the bare name switches it off.
+        lines = [f"{name}: {value}".encode() for name, value in request.headers] + [b"Expect:"]
+        plain = request.url.startswith("http://")
+        for option, value in (
+            (CurlOpt.URL, request.url),
+            (CurlOpt.HTTPHEADER, lines),
+            (CurlOpt.READDATA, body),
+            (CurlOpt.SEEKDATA, body),
+            (CurlOpt.POSTFIELDSIZE_LARGE, len(request.body)),
+            (CurlOpt.MAXFILESIZE_LARGE, request.max_bytes),
+            # Without TLS an impersonated handle would offer an upgrade to HTTP/2.
+            (CurlOpt.HTTP_VERSION, CurlHttpVersion.V1_1 if plain else CurlHttpVersion.V2TLS),
+            (CurlOpt.HEADERFUNCTION, self._on_header),
+            (CurlOpt.WRITEFUNCTION, self._on_data),
+        ):
+            self._curl.setopt(option, value)
+
+    def _resume(self) -> None:
+        """Let the transfer go on; what libcurl held back arrives, or fails, within this call."""
+        self._paused = False
+        try:
+            self._curl.pause(CURLPAUSE_CONT)
+        except CurlError as error:
+            self._broken = to_transport_error(error)
+
+    def _on_header(self, line: bytes) -> int:
+        if line.startswith(b"HTTP/"):
+            self.status, self.headers = int(line.split(b" ", 2)[1]), {}
+        elif line.strip():
+            name, _, value = line.decode("latin-1").partition(":")
+            self.headers[name.strip().lower()] = value.strip()
+        elif self.status >= 200:  # noqa: PLR2004 - 1xx answers precede the real one
+            self._headed = True
+            self._wake()
+        return len(line)
+
+    def _on_data(self, piece: bytes) -> int:
+        if self._held >= MAX_HELD or len(self._pieces) >= _MAX_PIECES:
+            self._paused = True
+            return CURL_WRITEFUNC_PAUSE
+        self._total += len(piece)
+        if self._total > self._max_bytes:
+            self._broken = TransportError("too_large")
+            self._wake()
+            return CURL_WRITEFUNC_ERROR
+        self._pieces.append(piece)
+        self._held += len(piece)
+        self._wake()
+        return len(piece)
+
+    def _ended(self, future: "asyncio.Future[None]") -> None:
+        if not future.cancelled():
+            future.exception()
+        self._wake()
+
+    def _failure(self) -> TransportError | None:
+        if self._broken is not None or not self._future.done():
+            return self._broken
+        if self._future.cancelled():
+            return TransportError("reset")
+        error = self._future.exception()
+        return None if error is None else to_transport_error(error)
+
+    async def _wait(self, until: float) -> None:
+        """Sleep until something happens.
+
+        A plain future and timer: this runs once per arrival of data and may be cancelled anywhere.
+        """
+        left = until - self._loop.time()
+        if left <= 0:
+            raise TransportError("timeout")
+        waiter = self._waiter = self._loop.create_future()
+        timer = self._loop.call_later(left, self._wake)
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class _Body(io.BytesIO):
+    """A request body that says when it is first asked for: the connection stands by then."""
+
+    def __init__(self, content: bytes, on_sent: Callable[[], None]) -> None:
+        super().__init__(content)
+        self._on_sent: Callable[[], None] | None = on_sent
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self._on_sent is not None:
+            on_sent, self._on_sent = self._on_sent, None
+            on_sent()
+        return super().read(size)

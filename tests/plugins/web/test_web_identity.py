@@ -1,0 +1,201 @@
+import base64
+import random
+import re
+
+import pytest
+
+from grokgate_web.credential import clean
+from grokgate_web.fingerprint import client_hints, resolve
+from grokgate_web.headers import cookie_header, render, request_id, statsig, statsig_warning
+from grokgate_web.identity import describe, identify
+from grokgate_web.settings import WebSettings
+from grokgate_web.transport import targets
+
+KNOWN = targets()
+
+
+@pytest.mark.parametrize(
+    ("pasted", "credential"),
+    [
+        ("eyJ.a.b", "eyJ.a.b"),
+        (" sso=eyJ.a.b ", "eyJ.a.b"),
+        ("sso=eyJ.a.b; sso-rw=eyJ.a.b; cf=1", "eyJ.a.b"),
+        ("cf_clearance=x; sso=eyJ.a.b", "eyJ.a.b"),
+        ("Cookie: sso=eyJ.a.b", "eyJ.a.b"),
+        ("eyJ.a.b;x=y", "eyJ.a.b"),
+        ("eyJ\u2013a\u2014b\u200b\u00a0 c\r\nd", "eyJ-a-bcd"),
+        ("eyJé中", "eyJ"),
+    ],
+)
+def test_pasted_credential_is_cleaned(pasted: str, credential: str) -> None:
+    assert clean(pasted) == credential
+    assert clean(clean(pasted)) == credential
+
+
+@pytest.mark.parametrize("pasted", ["", "  ", "sso=", "sso=;x", "中", "x" * 16_385])
+def test_unusable_credential_is_refused_without_repeating_it(pasted: str) -> None:
+    with pytest.raises(ValueError, match=r"^the token is") as raised:
+        clean(pasted)
+
+    assert len(str(raised.value)) < 50
+
+
+@pytest.mark.parametrize(
+    ("wanted", "target"),
+    [
+        ("chrome136", "chrome136"),
+        ("chrome_136", "chrome136"),
+        ("Chrome-136", "chrome136"),
+        ("chrome", "chrome150"),
+        ("chrome_android", "chrome131_android"),
+        ("chrome105", "chrome104"),
+        ("chrome109", "chrome107"),
+        ("chrome118", "chrome116"),
+        ("chrome130", "chrome124"),
+        ("chrome132", "chrome131"),
+        ("chrome134", "chrome133a"),
+        ("chrome141", "chrome136"),
+        ("chrome143", "chrome142"),
+        ("chrome50", "chrome99"),
+        ("edge101", "edge101"),
+        ("edge122", "chrome120"),
+        ("edge127", "chrome124"),
+        ("edge134", "chrome133a"),
+        ("firefox109", "firefox133"),
+        ("firefox128", "firefox133"),
+        ("firefox143", "firefox135"),
+        ("firefox146", "firefox144"),
+        ("safari15.3", "safari153"),
+        ("safari16", "safari155"),
+        ("safari_16.5", "safari155"),
+        ("safari_17_4_1", "safari170"),
+        ("safari1741", "safari170"),
+        ("safari_ios_17.2", "safari172_ios"),
+        ("netscape4", "chrome136"),
+        ("", "chrome136"),
+    ],
+)
+def test_fingerprint_name(wanted: str, target: str) -> None:
+    assert resolve(wanted, KNOWN).target == target
+
+
+def test_every_target_of_the_library_is_its_own_name() -> None:
+    for target in KNOWN:
+        if re.search(r"\d", target) and "beta" not in target:
+            found = resolve(target, KNOWN)
+            assert found.exact, target
+            assert found.user_agent.startswith("Mozilla/5.0 (")
+
+
+def test_stand_in_is_warned_about() -> None:
+    assert resolve("chrome136", KNOWN).warnings == ()
+    assert "chrome136 stands in" in resolve("chrome141", KNOWN).warnings[0]
+
+
+def test_user_agent_follows_the_fingerprint() -> None:
+    assert "Chrome/136.0.0.0 Safari" in resolve("chrome136", KNOWN).user_agent
+    assert "Edg/120.0.0.0" in resolve("edge122", KNOWN).user_agent
+    assert "Version/15.5 Safari" in resolve("safari16", KNOWN).user_agent
+    assert "Firefox/135.0" in resolve("firefox135", KNOWN).user_agent
+
+
+def test_own_user_agent_of_another_version_is_warned_about() -> None:
+    same, other = "Mozilla/5.0 Chrome/136.0.0.0", "Mozilla/5.0 Chrome/120.0.0.0"
+
+    assert resolve("chrome136", KNOWN, user_agent=same).warnings == ()
+    found = resolve("chrome136", KNOWN, user_agent=other)
+    assert found.user_agent == other
+    assert len(found.warnings) == 1
+
+
+def test_brand_list_is_the_browsers() -> None:
+    hints = client_hints(resolve("chrome136", KNOWN).user_agent)
+
+    assert hints["ch_ua"] == ('"Chromium";v="136", "Google Chrome";v="136", "Not.A/Brand";v="99"')
+    assert hints["ch_ua_platform"] == '"macOS"'
+    assert hints["ch_ua_mobile"] == "?0"
+
+
+def test_edge_names_itself_and_others_give_no_hints() -> None:
+    assert '"Microsoft Edge";v="120"' in client_hints(resolve("edge122", KNOWN).user_agent)["ch_ua"]
+    assert client_hints(resolve("firefox135", KNOWN).user_agent) == {}
+    assert client_hints(resolve("safari184", KNOWN).user_agent) == {}
+
+
+def test_cookies_of_another_account_are_not_taken_over() -> None:
+    header = cookie_header("T", cf_cookies="Cookie: sso=X; sso-rw=X; __cf_bm=1\r\nEvil: 1")
+
+    assert header == "sso=T; sso-rw=T; __cf_bm=1Evil:1"
+
+
+@pytest.mark.parametrize("pasted", ["v", " cf_clearance=v; path=/"])
+def test_clearance_is_added_once(pasted: str) -> None:
+    assert cookie_header("T", cf_clearance=pasted) == "sso=T; sso-rw=T; cf_clearance=v"
+    both = cookie_header("T", cf_clearance=pasted, cf_cookies="cf_clearance=w; b=1")
+    assert both == "sso=T; sso-rw=T; cf_clearance=w; b=1"
+
+
+def test_fixed_legacy_statsig_is_the_known_constant() -> None:
+    value = statsig("", "legacy", dynamic=False, rng=random.Random(1))
+
+    assert value == (
+        "ZTpUeXBlRXJyb3I6IENhbm5vdCByZWFkIHByb3BlcnRpZXMgb2YgdW5kZWZpbmVkIChyZWFkaW5nICdjaGlsZE5vZGVzJyk="
+    )
+
+
+def test_dynamic_legacy_statsig_varies_over_both_forms() -> None:
+    rng = random.Random(1)
+    values = {statsig("legacy", "off", dynamic=True, rng=rng) for _ in range(30)}
+    texts = [base64.b64decode(value).decode() for value in values]
+
+    assert len(texts) == 30
+    assert any(re.search(r"of null \(reading 'children\['[a-z0-9]{5}'\]'\)", t) for t in texts)
+    assert any(re.search(r"of undefined \(reading '[a-z]{10}'\)", t) for t in texts)
+
+
+def test_statsig_off_or_pasted() -> None:
+    rng = random.Random(1)
+
+    assert statsig("off", "legacy", dynamic=True, rng=rng) == ""
+    assert statsig("", "static", dynamic=True, rng=rng) == ""
+    assert statsig(" abc\r\n", "legacy", dynamic=True, rng=rng) == "abc"
+
+
+def test_pasted_statsig_of_another_length_is_warned_about() -> None:
+    assert statsig_warning("") is None
+    assert statsig_warning("legacy") is None
+    assert statsig_warning(base64.b64encode(bytes(70)).decode()) is None
+    assert "70 bytes" in (statsig_warning("abcd") or "")
+
+
+def test_request_ids_are_uuids_of_version_4() -> None:
+    rng = random.Random(1)
+
+    assert re.fullmatch(
+        r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f-]{16}", request_id(rng)
+    )
+    assert request_id(rng) != request_id(rng)
+
+
+def test_headers_without_value_are_left_out() -> None:
+    template = {"A": "{ua}", "B": "{ch_ua}", "C": "x {ua}"}
+
+    assert render(template, {"ua": "U"}) == [("A", "U"), ("C", "x U")]
+
+
+def test_addresses_of_the_settings_win() -> None:
+    assert identify(WebSettings(), KNOWN).web_base == "https://grok.com"
+    own = identify(WebSettings(web_base="http://127.0.0.1:9/x/"), KNOWN)
+    assert own.web_base == "http://127.0.0.1:9/x"
+
+
+def test_description_shows_resolution_and_no_secret() -> None:
+    settings = WebSettings(
+        impersonate="chrome141", base_proxy_url="http://u:pass@h:1", cf_clearance="clear"
+    )
+    shown = describe(settings, KNOWN)
+
+    assert shown["impersonate"]["target"] == "chrome136"
+    assert shown["warnings"]
+    assert "pass" not in repr(shown)
+    assert "clear" not in repr(shown)

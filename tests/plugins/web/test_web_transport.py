@@ -1,0 +1,492 @@
+"""Each trap of the library, against a scripted server on loopback."""
+
+import asyncio
+import gzip
+import ipaddress
+import resource
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import anyio
+import brotli  # type: ignore[import-untyped]
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from curl_cffi import AsyncCurl, Curl
+
+from grokgate_web.transport import (
+    MAX_HELD,
+    Exchange,
+    Request,
+    Route,
+    Transport,
+    TransportError,
+    targets,
+)
+
+pytestmark = pytest.mark.anyio
+
+ROUTE = Route(target="chrome136")
+
+
+@pytest.fixture
+async def transport(tmp_path: Path) -> AsyncIterator[Transport]:
+    one = Transport(tmp_path, max_connections=3)
+    yield one
+    await one.aclose()
+
+
+def soon(seconds: float = 5.0) -> float:
+    return asyncio.get_running_loop().time() + seconds
+
+
+def nothing() -> None:
+    pass
+
+
+async def start(
+    transport: Transport,
+    base: str,
+    *,
+    owner: str = "a",
+    route: Route = ROUTE,
+    body: bytes = b"{}",
+    max_bytes: int = 1 << 30,
+    headers: tuple[tuple[str, str], ...] = (),
+    on_sent: Callable[[], None] = nothing,
+) -> Exchange:
+    request = Request(url=base + "/x", headers=headers, body=body, max_bytes=max_bytes)
+    return await transport.start(owner, route, request, on_sent=on_sent)
+
+
+async def whole(exchange: Exchange) -> bytes:
+    await exchange.head(soon())
+    pieces = []
+    while piece := await exchange.read(soon()):
+        pieces.append(piece)
+    exchange.close()
+    return b"".join(pieces)
+
+
+def bomb(coding: str) -> bytes:
+    """Return 400 MiB of zeros, compressed without ever holding them."""
+    piece = bytes(1 << 20)
+    if coding == "gzip":
+        packer = zlib.compressobj(1, wbits=31)
+        return b"".join(packer.compress(piece) for _ in range(400)) + packer.flush()
+    squeezer = brotli.Compressor(quality=1)
+    return b"".join(squeezer.process(piece) for _ in range(400)) + bytes(squeezer.finish())
+
+
+def max_memory_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+async def test_answer_is_read_whole(transport: Transport, server: Any) -> None:
+    server.script = lambda visit: visit.reply(b"hello", 200, "X-A: b")
+    exchange = await start(transport, server.base, headers=(("X-C", "d"),), body=b"body")
+
+    assert await whole(exchange) == b"hello"
+    assert (exchange.status, exchange.headers["x-a"]) == (200, "b")
+    assert (server.visits[0].headers["x-c"], server.visits[0].body) == ("d", b"body")
+
+
+async def test_only_given_headers_are_sent(transport: Transport, server: Any) -> None:
+    server.script = lambda visit: visit.reply(b"")
+    given = (("User-Agent", "U"), ("Accept-Encoding", "gzip"), ("Content-Type", "x/y"))
+    await whole(await start(transport, server.base, headers=given))
+
+    assert set(server.visits[0].headers) == {
+        "host", "user-agent", "accept-encoding", "content-type", "content-length",
+    }  # fmt: skip
+
+
+async def test_connection_is_reused_for_one_owner_only(transport: Transport, server: Any) -> None:
+    server.script = lambda visit: visit.reply(b"x")
+    for owner in ("a", "a", "b", "a"):
+        await whole(await start(transport, server.base, owner=owner))
+
+    ports = [visit.port for visit in server.visits]
+    assert ports[0] == ports[1] == ports[3] != ports[2]
+
+
+async def test_cookies_are_never_kept(transport: Transport, server: Any) -> None:
+    server.script = lambda visit: visit.reply(b"x", 200, "Set-Cookie: sso=leak; Path=/")
+    for owner in ("a", "a", "b"):
+        await whole(await start(transport, server.base, owner=owner))
+
+    assert all("cookie" not in visit.headers for visit in server.visits)
+
+
+async def test_sent_is_said_once_and_only_with_a_connection(
+    transport: Transport, server: Any
+) -> None:
+    server.script = lambda visit: visit.reply(b"x")
+    said: list[str] = []
+    body = b"x" * 300_000
+    await whole(await start(transport, server.base, body=body, on_sent=lambda: said.append("")))
+    failed = await start(transport, "http://127.0.0.1:1", on_sent=lambda: said.append(""))
+    with pytest.raises(TransportError, match="connect"):
+        await failed.head(soon())
+    failed.close()
+
+    assert (len(said), server.visits[0].body) == (1, body)
+
+
+async def test_stale_connection_is_replaced(transport: Transport, server: Any) -> None:
+    async def close_after(visit: Any) -> None:
+        await visit.reply(b"x")
+        visit.writer.close()
+
+    server.script = close_after
+    for _ in range(3):
+        assert await whole(await start(transport, server.base)) == b"x"
+
+
+async def test_abort_while_headers_are_awaited(
+    transport: Transport, server: Any, settled: Any
+) -> None:
+    server.script = lambda visit: visit.gone()
+    exchange = await start(transport, server.base)
+    waiting = asyncio.ensure_future(exchange.head(soon(60)))
+    await settled(lambda: bool(server.visits))
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    exchange.close()
+
+    await settled(lambda: server.open == 0, 0.5)
+
+
+async def test_abort_of_a_silent_answer(transport: Transport, server: Any, settled: Any) -> None:
+    async def silent(visit: Any) -> None:
+        await visit.head()
+        await visit.send(b"one")
+        await visit.gone()
+
+    server.script = silent
+    exchange = await start(transport, server.base)
+    await exchange.head(soon())
+    assert await exchange.read(soon()) == b"one"
+    exchange.close()
+    exchange.close()
+
+    await settled(lambda: server.open == 0, 0.5)
+
+
+async def test_connections_stay_usable_after_an_abort(transport: Transport, server: Any) -> None:
+    server.script = lambda visit: visit.gone()
+    for _ in range(30):
+        (await start(transport, server.base)).close()
+    server.script = lambda visit: visit.reply(b"x")
+
+    assert await whole(await start(transport, server.base)) == b"x"
+
+
+async def flood(visit: Any) -> None:
+    await visit.head()
+    while True:
+        await visit.send(b"x" * 65_536)
+
+
+async def test_unread_answer_is_paused(transport: Transport, server: Any) -> None:
+    sent = 0
+
+    async def count(visit: Any) -> None:
+        nonlocal sent
+        await visit.head()
+        while True:
+            await visit.send(b"x" * 65_536)
+            sent += 65_536
+
+    server.script = count
+    exchange = await start(transport, server.base)
+    await exchange.head(soon())
+    before = -1
+    while before != sent:
+        before = sent
+        await anyio.sleep(0.1)
+    paused_at = sent
+    assert paused_at < 32 << 20
+    assert len(await exchange.read(soon())) <= MAX_HELD + 65_536
+
+    for _ in range(200):
+        await exchange.read(soon())
+    assert sent > paused_at
+    exchange.close()
+
+
+async def test_paused_answer_is_read_to_its_end(transport: Transport, server: Any) -> None:
+    content = bytes(range(256)) * 40_000
+
+    async def send_all(visit: Any) -> None:
+        await visit.reply(gzip.compress(content), 200, "Content-Encoding: gzip")
+
+    server.script = send_all
+    exchange = await start(transport, server.base)
+    await exchange.head(soon())
+    await anyio.sleep(0.05)
+
+    assert await whole(exchange) == content
+
+
+async def test_firehose_is_cut(transport: Transport, server: Any, settled: Any) -> None:
+    server.script = flood
+    exchange = await start(transport, server.base, max_bytes=1 << 20)
+    with pytest.raises(TransportError, match="too_large"):
+        await whole(exchange)
+    exchange.close()
+
+    await settled(lambda: server.open == 0, 0.5)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br"])
+async def test_decompression_bomb_is_cut(transport: Transport, server: Any, coding: str) -> None:
+    content = bomb(coding)
+    server.script = lambda visit: visit.reply(content, 200, f"Content-Encoding: {coding}")
+    before = max_memory_mib()
+    exchange = await start(transport, server.base, max_bytes=8 << 20)
+    with pytest.raises(TransportError, match="too_large"):
+        await whole(exchange)
+    exchange.close()
+
+    assert max_memory_mib() - before < 64
+
+
+async def test_nobody_reads_a_bomb(transport: Transport, server: Any) -> None:
+    content = bomb("br")
+    server.script = lambda visit: visit.reply(content, 200, "Content-Encoding: br")
+    before = max_memory_mib()
+    exchange = await start(transport, server.base, max_bytes=1 << 30)
+    await exchange.head(soon())
+    for _ in range(20):
+        await anyio.sleep(0.005)
+    exchange.close()
+
+    assert max_memory_mib() - before < 64
+
+
+async def test_deadline_of_the_headers(transport: Transport, server: Any) -> None:
+    server.script = lambda visit: visit.gone()
+    exchange = await start(transport, server.base)
+    with anyio.fail_after(1), pytest.raises(TransportError, match="timeout"):
+        await exchange.head(soon(0.1))
+    exchange.close()
+
+
+async def test_deadline_of_a_read(transport: Transport, server: Any) -> None:
+    async def stall(visit: Any) -> None:
+        await visit.head()
+        await visit.gone()
+
+    server.script = stall
+    exchange = await start(transport, server.base)
+    await exchange.head(soon())
+    with anyio.fail_after(1), pytest.raises(TransportError, match="timeout"):
+        await exchange.read(soon(0.1))
+    exchange.close()
+
+
+async def test_broken_answer_is_read_then_fails(transport: Transport, server: Any) -> None:
+    async def cut(visit: Any) -> None:
+        await visit.head()
+        await visit.send(b"some")
+        visit.writer.close()
+
+    server.script = cut
+    exchange = await start(transport, server.base)
+    await exchange.head(soon())
+    assert await exchange.read(soon()) == b"some"
+    with pytest.raises(TransportError, match="reset"):
+        await exchange.read(soon())
+    exchange.close()
+
+
+async def test_redirect_is_not_followed(transport: Transport, server: Any) -> None:
+    server.script = lambda visit: visit.reply(b"", 302, f"Location: {server.base}/other")
+    exchange = await start(transport, server.base)
+    await whole(exchange)
+
+    assert (exchange.status, len(server.visits)) == (302, 1)
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "dict://127.0.0.1:1", "gopher://127.0.0.1"])
+async def test_other_protocols_are_refused(transport: Transport, url: str) -> None:
+    exchange = await start(transport, url)
+    with pytest.raises(TransportError):
+        await exchange.head(soon())
+    exchange.close()
+
+
+async def test_environment_names_no_proxy(
+    transport: Transport, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    server.script = lambda visit: visit.reply(b"direct")
+
+    assert await whole(await start(transport, server.base)) == b"direct"
+
+
+async def test_environment_does_not_bypass_the_proxy(
+    transport: Transport, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    server.script = lambda visit: visit.reply(b"by proxy")
+    route = Route(target="chrome136", proxy=server.base)
+    await whole(await start(transport, "http://nowhere.invalid", route=route))
+
+    assert server.visits[0].path == "http://nowhere.invalid/x"
+
+
+async def test_longest_idle_connections_give_way(transport: Transport, server: Any) -> None:
+    server.script = lambda visit: visit.reply(b"x")
+    for owner in "abcd":
+        await whole(await start(transport, server.base, owner=owner))
+    assert transport.kept == 3
+    await whole(await start(transport, server.base, owner="d"))
+    await whole(await start(transport, server.base, owner="a"))
+
+    ports = [visit.port for visit in server.visits]
+    assert ports[4] == ports[3]
+    assert ports[5] != ports[0]
+
+
+async def test_connections_in_use_do_not_give_way(transport: Transport, server: Any) -> None:
+    go = asyncio.Event()
+
+    async def wait(visit: Any) -> None:
+        await go.wait()
+        await visit.reply(b"x")
+
+    server.script = wait
+    open_ones = [await start(transport, server.base, owner=owner) for owner in "abcdef"]
+    go.set()
+
+    assert [await whole(exchange) for exchange in open_ones] == [b"x"] * 6
+    await whole(await start(transport, server.base, owner="g"))
+    assert transport.kept == 3
+
+
+async def test_retired_connections_are_not_used_again(transport: Transport, server: Any) -> None:
+    server.script = lambda visit: visit.reply(b"x")
+    exchange = await start(transport, server.base)
+    exchange.retire()
+    await whole(exchange)
+    await whole(await start(transport, server.base))
+
+    assert server.visits[0].port != server.visits[1].port
+    assert transport.kept == 1
+
+
+async def test_close_ends_calls_under_way(tmp_path: Path, server: Any, settled: Any) -> None:
+    transport = Transport(tmp_path)
+    server.script = lambda visit: visit.gone()
+    exchange = await start(transport, server.base)
+    await transport.aclose()
+    with pytest.raises(TransportError):
+        await exchange.head(soon())
+    exchange.close()
+
+    await settled(lambda: server.open == 0, 0.5)
+
+
+async def test_missing_ca_file_is_a_failure_to_connect(transport: Transport, server: Any) -> None:
+    with pytest.raises(TransportError, match="connect"):
+        await start(transport, server.base, route=Route(target="chrome136", ca_file="/nowhere"))
+
+
+async def test_further_authorities_are_added(
+    transport: Transport, server: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "own.crt").write_text("# mine\n")
+    server.script = lambda visit: visit.reply(b"x")
+    route = Route(target="chrome136", ca_file=str(tmp_path / "own.crt"))
+    await whole(await start(transport, server.base, route=route))
+
+    [bundle] = tmp_path.glob("*.pem")  # noqa: ASYNC240 - a test's own folder
+    assert "# mine" in bundle.read_text()
+    assert "BEGIN CERTIFICATE" in bundle.read_text()
+
+
+@pytest.fixture
+async def secure(server: Any, tmp_path: Path) -> AsyncIterator[tuple[str, Path]]:
+    """The scripted server behind TLS, and the authority that vouches for it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
+    now = datetime.now(UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = Encoding.PEM
+    both = certificate.public_bytes(pem) + key.private_bytes(
+        pem, PrivateFormat.PKCS8, NoEncryption()
+    )
+    (tmp_path / "own.crt").write_bytes(both)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "own.crt")
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.CancelledError):
+            await server.serve(reader, writer)
+
+    listening = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context)
+    port = listening.sockets[0].getsockname()[1]
+    yield f"https://127.0.0.1:{port}", tmp_path / "own.crt"
+    listening.close()
+
+
+async def test_own_authority_is_trusted(
+    transport: Transport, server: Any, secure: tuple[str, Path], settled: Any
+) -> None:
+    base, ca_file = secure
+    server.script = lambda visit: visit.reply(b"x")
+    route = Route(target="chrome136", ca_file=str(ca_file))
+    assert await whole(await start(transport, base, route=route)) == b"x"
+
+    await transport.aclose()
+    await settled(lambda: server.open == 0)
+
+
+async def test_unknown_certificate_is_refused_before_anything_is_sent(
+    transport: Transport, server: Any, secure: tuple[str, Path]
+) -> None:
+    said: list[str] = []
+    exchange = await start(transport, secure[0], on_sent=lambda: said.append(""))
+    with pytest.raises(TransportError, match="connect"):
+        await exchange.head(soon())
+    exchange.close()
+
+    assert (said, server.visits) == ([], [])
+
+
+async def test_unknown_target_is_a_failure_to_connect(transport: Transport, server: Any) -> None:
+    with pytest.raises(TransportError, match="connect"):
+        await start(transport, server.base, route=Route(target="netscape4"))
+
+
+def test_library_still_has_what_is_overridden() -> None:
+    assert Curl._WS_RECV_BUFFER_SIZE > 1024
+    assert asyncio.iscoroutinefunction(AsyncCurl._force_timeout)
+
+
+def test_targets_are_known() -> None:
+    assert {"chrome136", "firefox135", "safari184"} <= set(targets())

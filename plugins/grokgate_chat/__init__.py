@@ -1,0 +1,23 @@
+"""POST /v1/chat/completions, and the cards of the chat models."""
+
+from collections.abc import Iterable
+
+from grokgate.plugin import ModelCard, RouteSpec, hookimpl, load_cards
+from grokgate_chat.routes import create_completion
+
+
+@hookimpl
+def grokgate_models() -> Iterable[ModelCard]:
+    """Offer the chat models (F-MOD-02, F-MOD-03)."""
+    return load_cards("grokgate_chat")
+
+
+@hookimpl
+def grokgate_routes() -> Iterable[RouteSpec]:
+    """Serve chat completions behind ``downstream.enable_chat_completions``."""
+    yield RouteSpec(
+        id="chat_completions",
+        handlers=(create_completion,),
+        summary="Answers conversations: POST /v1/chat/completions.",
+        creates_work=True,
+    )

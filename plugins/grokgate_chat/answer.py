@@ -1,0 +1,213 @@
+"""What a client sees of an upstream's answer, independent of streaming.
+
+Events go in, pieces come out: text for the channel "reasoning" or for "content". A unary reply
+joins the pieces, a stream sends them one by one; so both hold the same text. Reasoning ends where
+the answer begins: what comes later is dropped (`upstream-protocol.md` 2.11).
+"""
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from grokgate.openai import Estimate, estimate_prompt
+from grokgate.upstream import (
+    Activity,
+    Citation,
+    Conversation,
+    Event,
+    Finished,
+    Progress,
+    TextDelta,
+    ThinkingDelta,
+)
+from grokgate.upstream import Source as SearchResult
+from grokgate_chat.schema import (
+    Annotation,
+    CompletionDetails,
+    CompletionUsage,
+    FinishReason,
+    Provenance,
+    SearchSource,
+    UrlCitation,
+)
+
+Channel: TypeAlias = Literal["reasoning", "content"]
+Piece: TypeAlias = tuple[Channel, str]
+ThinkingFormat: TypeAlias = Literal["reasoning_content", "think_tag", "both"]
+
+_OPEN = "<think>\n"
+_CLOSE = "</think>\n"
+_FINISH_REASONS: Mapping[str, FinishReason] = {
+    "stop": "stop",
+    "length": "length",
+    "refused": "content_filter",
+}
+_TOOLS = {
+    "web_search": "WebSearch",
+    "x_search": "XSearch",
+    "x_keyword_search": "XSearch",
+    "x_semantic_search": "XSearch",
+    "browse_page": "Browse",
+    "search_images": "SearchImage",
+    "image_search": "SearchImage",
+    "chatroom_send": "AgentThink",
+    "code_execution": "Code",
+}
+"""Names of the upstream's tools → what a reader sees (`upstream-protocol.md` 2.5)."""
+
+
+class View(Struct, frozen=True, kw_only=True):
+    """What to show of an answer."""
+
+    reasoning: bool
+    thinking_format: ThinkingFormat = "reasoning_content"
+    summary: bool = False
+    """Step titles instead of the reasoning itself."""
+    list_sources: bool = False
+    """Append a list of the pages found."""
+
+
+class Answer:
+    """Turns the events of one exchange into pieces and keeps what a reply ends with."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._tagged = view.thinking_format != "reasoning_content"
+        self._answering = False
+        self._tag_open = False
+        self._line_open = False
+        self._offset = 0
+        """Characters of content before the answer's own text."""
+        self._text = Estimate()
+        self._thought = Estimate()
+        self._citations: list[Citation] = []
+        self._sources: dict[str, SearchResult] = {}
+
+    def feed(self, event: Event) -> tuple[Piece, ...]:
+        """Take the next event and return the pieces it gives."""
+        match event:
+            case TextDelta():
+                return self._answer(event.text)
+            case ThinkingDelta():
+                return self._think(event)
+            case Activity():
+                return self._line(_activity(event))
+            case Progress():
+                return self._line(f"[Progress] {event.slot}: {event.percent}%")
+            case Citation():
+                self._citations.append(event)
+            case SearchResult():
+                self._sources.setdefault(event.url, event)
+            case _:
+                pass
+        return ()
+
+    def end(self) -> tuple[Piece, ...]:
+        """Return the pieces that stand after the last event."""
+        pieces = self._close_tag()
+        if self._view.list_sources and self._sources:
+            pieces += (("content", _source_list(self._sources)),)
+        return pieces
+
+    @property
+    def annotations(self) -> list[Annotation]:
+        """Links cited, with their places in the content."""
+        return [
+            Annotation(
+                url_citation=UrlCitation(
+                    start_index=citation.start + self._offset,
+                    end_index=citation.end + self._offset,
+                    title=citation.title or self._title(citation.url),
+                    url=citation.url,
+                )
+            )
+            for citation in self._citations
+        ]
+
+    @property
+    def search_sources(self) -> list[SearchSource]:
+        """Pages found, each once, in the order they came up."""
+        return [SearchSource(title=page.title, url=page.url) for page in self._sources.values()]
+
+    def usage(self, prompt: Conversation, finished: Finished) -> CompletionUsage:
+        """Count the call: the upstream's own numbers where it has some, else the estimate."""
+        told = finished.usage
+        if told is not None:
+            counts = (told.input, told.output, told.reasoning)
+        else:
+            thought = self._thought.total
+            counts = (estimate_prompt(prompt), self._text.total + thought, thought)
+        read, written, reasoning = counts
+        return CompletionUsage(
+            prompt_tokens=read,
+            completion_tokens=written,
+            total_tokens=read + written,
+            completion_tokens_details=CompletionDetails(reasoning_tokens=reasoning),
+            grokgate=Provenance(estimated=told is None),
+        )
+
+    def _answer(self, text: str) -> tuple[Piece, ...]:
+        self._text.add(text)
+        if self._answering:
+            return (("content", text),)
+        self._answering = True
+        return (*self._close_tag(), ("content", text))
+
+    def _think(self, event: ThinkingDelta) -> tuple[Piece, ...]:
+        if self._answering:
+            return ()
+        self._thought.add(event.text)
+        if event.summary:
+            return self._line(event.text.strip())
+        return () if self._view.summary else self._show(event.text)
+
+    def _line(self, text: str) -> tuple[Piece, ...]:
+        """Show *text* as a line of its own."""
+        return self._show(f"\n{text}\n" if self._line_open else f"{text}\n")
+
+    def _show(self, text: str) -> tuple[Piece, ...]:
+        if self._answering or not self._view.reasoning:
+            return ()
+        self._line_open = not text.endswith("\n")
+        pieces: tuple[Piece, ...] = ()
+        if self._view.thinking_format != "think_tag":
+            pieces = (("reasoning", text),)
+        if self._tagged:
+            shown = text if self._tag_open else _OPEN + text
+            self._tag_open = True
+            self._offset += len(shown)
+            pieces += (("content", shown),)
+        return pieces
+
+    def _close_tag(self) -> tuple[Piece, ...]:
+        if not self._tag_open:
+            return ()
+        self._tag_open = False
+        closing = "\n" + _CLOSE if self._line_open else _CLOSE
+        self._offset += len(closing)
+        return (("content", closing),)
+
+    def _title(self, url: str) -> str:
+        page = self._sources.get(url)
+        return page.title if page is not None else ""
+
+
+def finish_reason(finished: Finished) -> FinishReason:
+    """Name the end of an answer as clients know it."""
+    return _FINISH_REASONS[finished.reason]
+
+
+def _activity(event: Activity) -> str:
+    agent = f"[{event.agent}]" if event.agent else ""
+    return f"{agent}[{_TOOLS.get(event.tool, event.tool)}] {event.text}".rstrip()
+
+
+def _source_list(pages: Mapping[str, SearchResult]) -> str:
+    lines = [f"- [{_plain(page.title) or url}]({url})" for url, page in pages.items()]
+    return "\n\n## Sources\n" + "\n".join(lines)
+
+
+def _plain(title: str) -> str:
+    """Return *title* fit for the text of a Markdown link."""
+    return " ".join(title.replace("[", "(").replace("]", ")").split())

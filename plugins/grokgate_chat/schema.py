@@ -1,0 +1,204 @@
+"""Wire types of ``/v1/chat/completions`` (`openai-contract.md` 3)."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from grokgate.openai import ChatMessage
+from grokgate.upstream import Effort
+
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+_Limited = Annotated[int, Meta(ge=1)]
+_Penalty = Annotated[float, Meta(ge=-2, le=2)]
+_Metadata = Annotated[
+    dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=512)]],
+    Meta(max_length=16),
+]
+
+
+class StreamOptions(Struct, frozen=True, kw_only=True):
+    """How to stream."""
+
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = None
+
+
+class Thinking(Struct, frozen=True, kw_only=True):
+    """Object form of the extension ``thinking``."""
+
+    type: Literal["enabled", "disabled"]
+
+
+class ResponseFormat(Struct, frozen=True, kw_only=True):
+    """Form the answer is wanted in."""
+
+    type: Literal["text", "json_object", "json_schema"]
+
+
+class ChatRequest(Struct, frozen=True, kw_only=True):
+    """A chat completion as asked for. None stands for absence everywhere."""
+
+    __ignored__: ClassVar[frozenset[str]] = frozenset(
+        {
+            "frequency_penalty",
+            "image_config",
+            "logit_bias",
+            "max_completion_tokens",
+            "max_tokens",
+            "metadata",
+            "moderation",
+            "parallel_tool_calls",
+            "prediction",
+            "presence_penalty",
+            "prompt_cache_key",
+            "prompt_cache_options",
+            "prompt_cache_retention",
+            "safety_identifier",
+            "seed",
+            "service_tier",
+            "store",
+            "temperature",
+            "top_p",
+            "user",
+            "verbosity",
+            "video_config",
+        }
+    )
+    """Fields that are checked but have no effect."""
+
+    model: str
+    messages: Annotated[Sequence[ChatMessage], Meta(min_length=1)]
+    stream: bool | Literal["true", "false"] | None = None
+    stream_options: StreamOptions | None = None
+    reasoning_effort: Effort | None = None
+    thinking: Literal["enabled", "disabled"] | Thinking | None = None
+    web_search_options: dict[str, Any] | None = None
+    """Allows the upstream's own search, which is allowed anyway."""
+
+    n: _Limited | None = None
+    stop: str | Annotated[Sequence[str], Meta(max_length=4)] | None = None
+    response_format: ResponseFormat | None = None
+    tools: Annotated[Sequence[dict[str, Any]], Meta(max_length=128)] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    functions: Any = None
+    function_call: Any = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    modalities: Sequence[str] | None = None
+    audio: Any = None
+
+    max_completion_tokens: _Limited | None = None
+    max_tokens: _Limited | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    presence_penalty: _Penalty | None = None
+    frequency_penalty: _Penalty | None = None
+    seed: int | None = None
+    logit_bias: dict[str, Annotated[float, Meta(ge=-100, le=100)]] | None = None
+    parallel_tool_calls: bool | None = None
+    verbosity: Literal["low", "medium", "high"] | None = None
+    prediction: dict[str, Any] | None = None
+    metadata: _Metadata | None = None
+    store: bool | None = None
+    user: str | None = None
+    safety_identifier: str | None = None
+    service_tier: str | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
+    prompt_cache_options: dict[str, Any] | None = None
+    moderation: Any = None
+    image_config: dict[str, Any] | None = None
+    video_config: dict[str, Any] | None = None
+
+
+class UrlCitation(Struct, frozen=True, kw_only=True):
+    """A link and where in ``content`` it is cited, in Unicode characters."""
+
+    start_index: int
+    end_index: int
+    title: str
+    url: str
+
+
+class Annotation(Struct, frozen=True, kw_only=True):
+    """A remark about a stretch of the content."""
+
+    type: Literal["url_citation"] = "url_citation"
+    url_citation: UrlCitation
+
+
+class SearchSource(Struct, frozen=True, kw_only=True):
+    """A page the upstream looked at (extension)."""
+
+    title: str
+    url: str
+
+
+class AnswerMessage(Struct, frozen=True, kw_only=True):
+    """The answer's text and what belongs to it."""
+
+    role: Literal["assistant"] = "assistant"
+    content: str | None
+    refusal: str | None = None
+    annotations: Sequence[Annotation] = ()
+    reasoning_content: str | UnsetType = UNSET
+    search_sources: Sequence[SearchSource] | UnsetType = UNSET
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """One of the alternatives asked for."""
+
+    index: int = 0
+    message: AnswerMessage
+    logprobs: None = None
+    finish_reason: FinishReason
+
+
+class LastDelta(Struct, frozen=True, kw_only=True):
+    """What the last piece of a streamed choice adds; mostly nothing."""
+
+    annotations: Sequence[Annotation] | UnsetType = UNSET
+    search_sources: Sequence[SearchSource] | UnsetType = UNSET
+
+
+class PromptDetails(Struct, frozen=True, kw_only=True):
+    """Parts of the prompt's count."""
+
+    cached_tokens: int = 0
+
+
+class CompletionDetails(Struct, frozen=True, kw_only=True):
+    """Parts of the answer's count."""
+
+    reasoning_tokens: int = 0
+
+
+class Provenance(Struct, frozen=True, kw_only=True):
+    """Whether the gateway counted, because the upstream did not say (extension)."""
+
+    estimated: bool
+
+
+class CompletionUsage(Struct, frozen=True, kw_only=True):
+    """Text units used; the total is the sum of the two before it."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    prompt_tokens_details: PromptDetails = PromptDetails()
+    completion_tokens_details: CompletionDetails
+    grokgate: Provenance
+
+
+class ChatCompletion(Struct, frozen=True, kw_only=True):
+    """A whole answer."""
+
+    id: str
+    object: Literal["chat.completion"] = "chat.completion"
+    created: int
+    model: str
+    choices: Sequence[Choice]
+    usage: CompletionUsage
+    service_tier: Literal["default"] = "default"
+    system_fingerprint: str | None

@@ -1,0 +1,168 @@
+import pytest
+
+from grokgate.upstream import (
+    Activity,
+    Citation,
+    Conversation,
+    Event,
+    Finished,
+    Progress,
+    Source,
+    TextDelta,
+    ThinkingDelta,
+    Usage,
+)
+from grokgate_chat.answer import Answer, Piece, View, finish_reason
+
+PROMPT = Conversation.of_text("a" * 100)
+SHOWN = View(reasoning=True)
+TAGGED = View(reasoning=True, thinking_format="think_tag")
+STORY: tuple[Event, ...] = (
+    ThinkingDelta(text="Let me "),
+    ThinkingDelta(text="see."),
+    TextDelta(text="It "),
+    TextDelta(text="is."),
+)
+
+
+def play(view: View, *events: Event) -> tuple[Answer, list[Piece]]:
+    answer = Answer(view)
+    pieces = [piece for event in events for piece in answer.feed(event)]
+    return answer, [*pieces, *answer.end()]
+
+
+def text(pieces: list[Piece], channel: str) -> str:
+    return "".join(text for name, text in pieces if name == channel)
+
+
+@pytest.mark.parametrize(
+    ("view", "reasoning", "content"),
+    [
+        (View(reasoning=False), "", "It is."),
+        (SHOWN, "Let me see.", "It is."),
+        (TAGGED, "", "<think>\nLet me see.\n</think>\nIt is."),
+        (
+            View(reasoning=True, thinking_format="both"),
+            "Let me see.",
+            "<think>\nLet me see.\n</think>\nIt is.",
+        ),
+        (View(reasoning=False, thinking_format="think_tag"), "", "It is."),
+    ],
+    ids=["hidden", "field", "tag", "both", "hidden_tag"],
+)
+def test_reasoning_goes_where_the_view_says(view: View, reasoning: str, content: str) -> None:
+    _, pieces = play(view, *STORY)
+
+    assert text(pieces, "reasoning") == reasoning
+    assert text(pieces, "content") == content
+
+
+def test_reasoning_after_the_answer_began_is_dropped() -> None:
+    _, pieces = play(SHOWN, TextDelta(text="It"), ThinkingDelta(text="Hm"), Activity(tool="x"))
+
+    assert pieces == [("content", "It")]
+
+
+def test_think_block_is_closed_without_an_answer() -> None:
+    _, pieces = play(TAGGED, ThinkingDelta(text="Hm.\n"))
+
+    assert text(pieces, "content") == "<think>\nHm.\n</think>\n"
+
+
+def test_tools_at_work_are_lines_of_the_reasoning() -> None:
+    _, pieces = play(
+        SHOWN,
+        ThinkingDelta(text="Search."),
+        Activity(tool="web_search", text="kites"),
+        Activity(tool="browse_page", text="https://a", agent="Agent 1"),
+        Activity(tool="code_execution"),
+        Activity(tool="new_tool", text="x"),
+        Progress(slot=0, percent=40),
+        ThinkingDelta(text="Done."),
+    )
+
+    assert text(pieces, "reasoning") == (
+        "Search.\n"
+        "[WebSearch] kites\n"
+        "[Agent 1][Browse] https://a\n"
+        "[Code]\n"
+        "[new_tool] x\n"
+        "[Progress] 0: 40%\n"
+        "Done."
+    )
+
+
+def test_step_titles_are_lines_and_may_stand_alone() -> None:
+    events = (
+        ThinkingDelta(text="Reading", summary=True),
+        ThinkingDelta(text="I read"),
+        ThinkingDelta(text="Writing", summary=True),
+    )
+
+    _, full = play(SHOWN, *events)
+    _, titles = play(View(reasoning=True, summary=True), *events)
+
+    assert text(full, "reasoning") == "Reading\nI read\nWriting\n"
+    assert text(titles, "reasoning") == "Reading\nWriting\n"
+
+
+@pytest.mark.parametrize("view", [View(reasoning=False), SHOWN, TAGGED], ids=["h", "field", "tag"])
+def test_citation_points_at_its_place_in_the_content(view: View) -> None:
+    answer, pieces = play(
+        view,
+        Source(url="https://a", title="A"),
+        ThinkingDelta(text="😀"),
+        TextDelta(text="See [[1]](https://a)."),
+        Citation(number=1, url="https://a", start=4, end=20),
+    )
+    (annotation,) = answer.annotations
+    cited = annotation.url_citation
+
+    assert text(pieces, "content")[cited.start_index : cited.end_index] == "[[1]](https://a)"
+    assert (cited.url, cited.title) == ("https://a", "A")
+
+
+def test_sources_are_kept_once_and_listed_when_wanted() -> None:
+    events = (
+        Source(url="https://a", title="A [new]\npage"),
+        Source(url="https://b"),
+        Source(url="https://a", title="again"),
+        TextDelta(text="So."),
+    )
+
+    answer, pieces = play(View(reasoning=True, list_sources=True), *events)
+
+    assert [page.url for page in answer.search_sources] == ["https://a", "https://b"]
+    assert text(pieces, "content") == (
+        "So.\n\n## Sources\n- [A (new) page](https://a)\n- [https://b](https://b)"
+    )
+
+
+@pytest.mark.parametrize("view", [View(reasoning=False), SHOWN, TAGGED], ids=["h", "field", "tag"])
+def test_usage_is_estimated_whatever_is_shown(view: View) -> None:
+    answer, _ = play(view, ThinkingDelta(text="t" * 100), TextDelta(text="a" * 200))
+    usage = answer.usage(PROMPT, Finished())
+
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (31, 81, 112)
+    assert usage.completion_tokens_details.reasoning_tokens == 27
+    assert usage.grokgate.estimated
+
+
+def test_numbers_of_the_upstream_win() -> None:
+    answer, _ = play(SHOWN, TextDelta(text="a"))
+    usage = answer.usage(PROMPT, Finished(usage=Usage(input=5, output=7, reasoning=2)))
+
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (5, 7, 12)
+    assert not usage.grokgate.estimated
+
+
+@pytest.mark.parametrize(
+    ("finished", "reason"),
+    [
+        (Finished(), "stop"),
+        (Finished(reason="length"), "length"),
+        (Finished(reason="refused"), "content_filter"),
+    ],
+)
+def test_end_has_a_name_clients_know(finished: Finished, reason: str) -> None:
+    assert finish_reason(finished) == reason

@@ -1,0 +1,114 @@
+"""The account of one call, kept from its opening to its end, and told to observers once."""
+
+from typing import Literal
+
+from msgspec import structs
+
+from grokgate.dispatch.deadline import Deadline
+from grokgate.dispatch.desk import Desk
+from grokgate.dispatch.request import ClientRequest
+from grokgate.dispatch.trial import Failure, Trial
+from grokgate.plugin.records import Call, CallRecord
+from grokgate.scheduler.cost import Price
+from grokgate.scheduler.verdict import CHARGED
+from grokgate.upstream import Observation, Stage
+
+
+class Course:
+    """What one call has done so far.
+
+    Args:
+        desk: Shared parts.
+        plugin: Who made the call.
+        call: The call.
+        request: The client request it belongs to.
+    """
+
+    def __init__(self, desk: Desk, plugin: str, call: Call, request: ClientRequest) -> None:
+        self.desk = desk
+        self.plugin = plugin
+        self.call = call
+        self.request = request
+        self.began_at = desk.clock.monotonic()
+        self.deadline = Deadline(call.timeout_s)
+        self.attempts = 0
+        self._first_event_s: float | None = None
+        self._trial: Trial | None = None
+        self._observation: Observation | None = None
+        self._units = 0
+        """Of all attempts."""
+        self._over = False
+        desk.budget.live += 1
+
+    def tries(self, trial: Trial) -> None:
+        """Count an attempt."""
+        self.attempts += 1
+        self._trial = trial
+
+    def answers(self) -> None:
+        """Note the time of the first output."""
+        self._first_event_s = self.desk.clock.monotonic() - self.began_at
+
+    def fail(self, trial: Trial, error: BaseException, *, timed_out: bool) -> Failure:
+        """Settle *trial* after *error*, and say what it means."""
+        failure = trial.failure(error, timed_out=timed_out)
+        self.settle(trial, failure.observation)
+        return failure
+
+    def settle(self, trial: Trial, observation: Observation) -> None:
+        """End the lease of *trial* and charge what is due; synchronous, and harmless twice."""
+        if trial.settled is not None:
+            return
+        self._observation = observation
+        units = self._due(trial, observation)
+        self._units += units
+        taken = trial.settle(observation, units=units, penalize=not self.request.penalized)
+        self.request.penalized = self.request.penalized or taken.penalized
+
+    def end(self, outcome: Literal["completed", "failed", "cancelled"]) -> None:
+        """Tell observers how the call ended; only the first end counts."""
+        if self._over:
+            return
+        self._over = True
+        self.deadline.close()
+        self.desk.budget.live -= 1
+        try:
+            self.desk.finished(self.plugin, self._record(outcome))
+        except Exception:
+            self.desk.log.exception("call_observer_failed", plugin=self.plugin)
+
+    def _due(self, trial: Trial, observation: Observation) -> int:
+        """Return the units to charge, after the rule's own correction."""
+        price = trial.route.price
+        if not CHARGED[observation.stage]:
+            return 0
+        if observation.stage is not Stage.CONTENT:
+            return price.reserved()
+        units = price.charged(trial.outputs())
+        return units if price.correct is None else self._corrected(price, units)
+
+    def _corrected(self, price: Price, units: int) -> int:
+        """Let the rule lower the charge; what it cannot say stays as it is (I8)."""
+        assert price.correct is not None
+        try:
+            corrected = price.correct(structs.replace(self._record("completed"), units=units))
+            return min(units, max(0, int(corrected)))
+        except Exception:
+            self.desk.log.exception("cost_rule_failed", model=self.call.card.id)
+            return units
+
+    def _record(self, outcome: Literal["completed", "failed", "cancelled"]) -> CallRecord:
+        trial = self._trial
+        return CallRecord(
+            request_id=self.call.caller.request_id,
+            plugin=self.plugin,
+            model=self.call.card.id,
+            upstream=trial.route.upstream if trial is not None else None,
+            outcome=outcome,
+            observation=self._observation,
+            units=self._units,
+            outputs=trial.outputs() if trial is not None else 0,
+            attempts=self.attempts,
+            duration_s=self.desk.clock.monotonic() - self.began_at,
+            first_event_s=self._first_event_s,
+        )

@@ -1,0 +1,132 @@
+"""The service behind `PluginContext.dispatcher`."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from random import Random
+from typing import Any
+
+import anyio
+
+from grokgate.dispatch.budget import RetryBudget
+from grokgate.dispatch.course import Course
+from grokgate.dispatch.desk import Desk, DispatchSettings, Drifted, Finished, Survey
+from grokgate.dispatch.exchange import LiveExchange
+from grokgate.dispatch.opening import open_exchange
+from grokgate.dispatch.request import ClientRequest, ClientRequests
+from grokgate.errors import GatewayError
+from grokgate.plugin.context import Dispatcher, Exchange
+from grokgate.plugin.records import Call, ModelCard
+from grokgate.scheduler.cost import CostTable
+from grokgate.scheduler.home import Home
+from grokgate.upstream import Clock, Wire
+from grokgate.upstreams import Upstreams
+
+
+def _ignore(_upstream: str, _operation: str, _path: str) -> None:
+    """Count nothing."""
+
+
+class Dispatch:
+    """Runs the calls of all plugins; used from one event loop.
+
+    Args:
+        home: Leases accounts.
+        upstreams: Open drivers.
+        wires: Returns a card's wire entries in force, by upstream.
+        rules: Prices calls.
+        settings: Returns the settings now; read once per call.
+        clock: Time.
+        rng: Spreads retries.
+        log: A bound structlog logger.
+        finished: Told of every call that has ended, after its lease is back.
+        survey: Asks for the quota of tokens nobody knows it of.
+        drifted: Counts what drivers did not know.
+    """
+
+    def __init__(
+        self,
+        *,
+        home: Home,
+        upstreams: Upstreams,
+        wires: Callable[[ModelCard], Sequence[tuple[str, Wire]]],
+        rules: CostTable,
+        settings: Callable[[], DispatchSettings],
+        clock: Clock,
+        rng: Random,
+        log: Any,
+        finished: Finished,
+        survey: Survey,
+        drifted: Drifted = _ignore,
+    ) -> None:
+        self.budget = RetryBudget()
+        self._desk = Desk(
+            home=home,
+            upstreams=upstreams,
+            wires=wires,
+            rules=rules,
+            settings=settings,
+            clock=clock,
+            rng=rng,
+            log=log,
+            finished=finished,
+            survey=survey,
+            drifted=drifted,
+            budget=self.budget,
+        )
+        self._requests = ClientRequests()
+
+    def for_plugin(self, name: str) -> Dispatcher:
+        """Return the dispatcher of one plugin, whose name its call records carry."""
+        return _PluginDispatcher(self, name)
+
+    async def open(self, plugin: str, call: Call) -> LiveExchange:
+        """Open one call of *plugin*."""
+        return await self._open(plugin, call, self._requests.get(call.caller.request_id))
+
+    async def open_all(self, plugin: str, calls: Sequence[Call]) -> list[LiveExchange]:
+        """Open the calls of one client request at once; all or none."""
+        if not calls:
+            return []
+        request = self._requests.get(calls[0].caller.request_id)
+        opened: dict[int, LiveExchange] = {}
+        errors: list[GatewayError] = []
+        try:
+            async with anyio.create_task_group() as group:
+
+                async def open_one(index: int, call: Call) -> None:
+                    try:
+                        opened[index] = await self._open(plugin, call, request)
+                    except GatewayError as error:
+                        errors.append(error)
+                        group.cancel_scope.cancel()
+
+                for index, call in enumerate(calls):
+                    group.start_soon(open_one, index, call)
+        except BaseException:
+            await _close_all(opened.values())
+            raise
+        if errors:
+            await _close_all(opened.values())
+            raise errors[0]
+        return [opened[index] for index in range(len(calls))]
+
+    def _open(self, plugin: str, call: Call, request: ClientRequest) -> Awaitable[LiveExchange]:
+        return open_exchange(Course(self._desk, plugin, call, request))
+
+
+class _PluginDispatcher:
+    """`Dispatch` as one plugin sees it."""
+
+    def __init__(self, dispatch: Dispatch, plugin: str) -> None:
+        self._dispatch = dispatch
+        self._plugin = plugin
+
+    async def open(self, call: Call, /) -> Exchange:
+        return await self._dispatch.open(self._plugin, call)
+
+    async def open_all(self, calls: Sequence[Call], /) -> list[Exchange]:
+        return list(await self._dispatch.open_all(self._plugin, calls))
+
+
+async def _close_all(exchanges: Iterable[LiveExchange]) -> None:
+    for exchange in tuple(exchanges):
+        await exchange.aclose()

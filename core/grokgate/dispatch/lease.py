@@ -1,0 +1,114 @@
+"""Gets a lease for a call on the best of its routes, waiting and surveying where that helps."""
+
+from collections.abc import Sequence
+
+from grokgate.dispatch.desk import Desk
+from grokgate.dispatch.route import Route
+from grokgate.errors import GatewayError, NoTokenAvailable, NoTokensConfigured, Overloaded
+from grokgate.plugin.records import Call
+from grokgate.scheduler.home import Lease, Want
+
+_AT_ONCE = 0.0
+_LONGEST_WAIT_S = 3600.0
+_SURVEY_WAIT_S = 60.0
+"""Where nobody knows when quota returns, a survey within this time will."""
+
+
+async def lease_one(
+    desk: Desk, call: Call, routes: Sequence[Route], *, tried: frozenset[str], deadline: float
+) -> tuple[Route, Lease]:
+    """Lease an account on the first route that has one.
+
+    Accounts of which nobody knows when their quota returns are surveyed first, but only before the
+    first attempt: a retry finds what is there.
+
+    Args:
+        desk: Shared parts.
+        call: What is to be sent.
+        routes: Best first; not empty.
+        tried: Tokens that have failed already.
+        deadline: Monotonic seconds until which to wait for busy accounts.
+
+    Raises:
+        NoTokenAvailable: Every fitting account waits.
+        NoTokensConfigured: None fits.
+        Overloaded: All were busy until *deadline*.
+    """
+    try:
+        return await _pass(desk, call, routes, tried=tried, deadline=deadline)
+    except NoTokenAvailable as error:
+        if error.resets_known:
+            raise
+        if tried:
+            raise _timed(error, None) from None
+        return await _survey_and_pass(desk, call, routes, deadline=deadline)
+
+
+async def _survey_and_pass(
+    desk: Desk, call: Call, routes: Sequence[Route], *, deadline: float
+) -> tuple[Route, Lease]:
+    wants = [_want(desk, call, route, tried=frozenset(), deadline=_AT_ONCE) for route in routes]
+    tokens = dict.fromkeys(token for want in wants for token in desk.home.unsure(want))
+    again_s = await desk.survey(list(tokens))
+    try:
+        return await _pass(desk, call, routes, tried=frozenset(), deadline=deadline)
+    except NoTokenAvailable as second:
+        raise _timed(second, again_s) from None
+
+
+async def _pass(
+    desk: Desk, call: Call, routes: Sequence[Route], *, tried: frozenset[str], deadline: float
+) -> tuple[Route, Lease]:
+    """Ask for each route without waiting, then wait at the first that is merely busy."""
+    busy: list[Route] = []
+    refusals: list[GatewayError] = []
+    if len(routes) == 1:
+        busy = list(routes)
+    else:
+        for route in routes:
+            want = _want(desk, call, route, tried=tried, deadline=_AT_ONCE)
+            try:
+                return route, await desk.home.acquire(want)
+            except Overloaded:
+                busy.append(route)
+            except (NoTokenAvailable, NoTokensConfigured) as error:
+                refusals.append(error)
+    if not busy:
+        raise min(refusals, key=_rank)
+    want = _want(desk, call, busy[0], tried=tried, deadline=deadline)
+    return busy[0], await desk.home.acquire(want)
+
+
+def _want(desk: Desk, call: Call, route: Route, *, tried: frozenset[str], deadline: float) -> Want:
+    return Want(
+        request_id=call.caller.request_id,
+        key_id=call.caller.key_id,
+        model=call.card.id,
+        deadline=deadline,
+        upstream=route.upstream,
+        pools=route.pools,
+        buckets=route.buckets,
+        units=route.price.reserved(),
+        policy=desk.settings().token.selection,
+        prefer_tags=call.prefer_tags,
+        require_tags=call.require_tags,
+        affinity=call.affinity,
+        only=call.account,
+        tried=tried,
+    )
+
+
+def _rank(error: GatewayError) -> tuple[bool, bool, float]:
+    """Order refusals: an unknown reset first, then the earliest known one, then no token at all."""
+    known = not isinstance(error, NoTokenAvailable) or error.resets_known
+    return isinstance(error, NoTokensConfigured), known, error.retry_after_s or _LONGEST_WAIT_S
+
+
+def _timed(error: NoTokenAvailable, again_s: float | None) -> NoTokenAvailable:
+    """Complete an error by when to come back: at a known reset, or for the next survey."""
+    known = [wait for wait in (error.retry_after_s, again_s) if wait is not None]
+    return NoTokenAvailable(
+        error.message,
+        retry_after_s=min(_LONGEST_WAIT_S, max(1.0, min(known, default=_SURVEY_WAIT_S))),
+        resets_known=error.resets_known,
+    )

@@ -1,0 +1,143 @@
+"""From a call to its first output: attempts on one account after the other."""
+
+from functools import partial
+
+import anyio
+
+from grokgate.dispatch.budget import pause_s
+from grokgate.dispatch.course import Course
+from grokgate.dispatch.deadline import TimeIsUp
+from grokgate.dispatch.exchange import LiveExchange
+from grokgate.dispatch.lease import lease_one
+from grokgate.dispatch.route import Route, routes
+from grokgate.dispatch.trial import Failure, Trial
+from grokgate.errors import (
+    GatewayError,
+    InternalError,
+    ModelNotFound,
+    NoTokenAvailable,
+    UpstreamTimeout,
+)
+from grokgate.scheduler.home import Lease
+from grokgate.upstream import Kind
+
+
+async def open_exchange(course: Course) -> LiveExchange:
+    """Lease, send and wait for the first output, with as many attempts as are allowed.
+
+    Raises:
+        GatewayError: What the client is told.
+    """
+    try:
+        return await _Opening(course).run()
+    except GatewayError:
+        course.end("failed")
+        raise
+    except Exception as error:
+        course.end("failed")
+        course.desk.log.exception("dispatch_failed", plugin=course.plugin)
+        raise InternalError from error
+    except BaseException:
+        course.end("cancelled")
+        raise
+
+
+class _Opening:
+    """The attempts of one call."""
+
+    def __init__(self, course: Course) -> None:
+        self._course = course
+        self._desk = course.desk
+        self._settings = course.desk.settings()
+        self._tried: frozenset[str] = frozenset()
+        self._incident = False
+
+    async def run(self) -> LiveExchange:
+        """Try until there is output, or no further attempt is allowed."""
+        ways = self._routes()
+        answer = await self._try(*await self._lease(ways))
+        while isinstance(answer, Failure):
+            if not self._may_retry(answer):
+                raise answer.error
+            try:
+                answer = await self._retry(ways, answer)
+            finally:
+                self._desk.budget.done()
+        return answer
+
+    def _routes(self) -> list[Route]:
+        call = self._course.call
+        found = routes(
+            call,
+            self._desk.wires(call.card),
+            specs=self._desk.upstreams.specs,
+            rules=self._desk.rules,
+            configured=self._settings.upstreams.order,
+            fallback=self._settings.grok.mode_fallback,
+        )
+        if not found:
+            raise ModelNotFound(call.card.id)
+        return found
+
+    async def _lease(self, ways: list[Route]) -> tuple[Route, Lease]:
+        limits, timeout_s = self._settings.limits, self._course.call.timeout_s
+        deadline = self._desk.clock.monotonic() + limits.queue_wait_sec
+        if timeout_s is not None:
+            deadline = min(deadline, self._course.began_at + timeout_s)
+        return await lease_one(
+            self._desk, self._course.call, ways, tried=self._tried, deadline=deadline
+        )
+
+    async def _try(self, route: Route, lease: Lease) -> LiveExchange | Failure:
+        """Make one attempt; a cancelled one is settled and raised."""
+        course = self._course
+        trial = Trial(self._desk, course.plugin, course.call, route, lease)
+        course.tries(trial)
+        try:
+            first = await course.deadline.limit(trial.begin)
+        except BaseException as error:
+            failure = course.fail(trial, error, timed_out=isinstance(error, TimeIsUp))
+            self._tried |= {lease.token}
+            self._incident = trial.settled is not None and trial.settled.incident
+            await trial.close()
+            if not isinstance(error, Exception):
+                raise
+            return failure
+        course.answers()
+        return LiveExchange(course, trial, first)
+
+    def _may_retry(self, failure: Failure) -> bool:
+        """Tell whether another account may try; takes from the retry budget if so."""
+        call, grok = self._course.call, self._settings.grok
+        return (
+            call.account is None
+            and not self._incident
+            and self._course.request.may_retry(
+                failure.observation,
+                repeatable=call.repeatable,
+                codes=grok.retry_status_codes,
+                most=grok.max_retry,
+            )
+            and self._desk.budget.take(self._desk.clock.monotonic())
+        )
+
+    async def _retry(self, ways: list[Route], failure: Failure) -> LiveExchange | Failure:
+        """Pause, and try on another account; without one the call ends with *failure*."""
+        course = self._course
+        course.request.retried(failure.observation)
+        try:
+            await course.deadline.limit(partial(self._pause, failure))
+            route, lease = await self._lease(ways)
+        except TimeIsUp:
+            raise UpstreamTimeout from failure.error
+        except NoTokenAvailable as error:
+            # When the last account has just run out, only this one knows when the first is back.
+            raise (error if failure.observation.kind is Kind.QUOTA else failure.error) from None
+        except GatewayError:
+            raise failure.error from None
+        return await self._try(route, lease)
+
+    async def _pause(self, failure: Failure) -> None:
+        """Wait before a retry; another account has nothing to do with this one's quota."""
+        if failure.observation.kind is not Kind.QUOTA:
+            await anyio.sleep(pause_s(self._desk.rng, self._course.request.retries))

@@ -1,0 +1,212 @@
+"""One attempt: a lease, a session on its account, and the generator that answers."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, suppress
+
+import anyio
+from msgspec import Struct, structs
+
+from grokgate.dispatch.desk import Desk
+from grokgate.dispatch.route import Route
+from grokgate.errors import GatewayError, InternalError
+from grokgate.plugin.records import Call, Capability
+from grokgate.scheduler.home import Lease, Settled
+from grokgate.scheduler.verdict import error_of
+from grokgate.upstream import (
+    AccountFacts,
+    Event,
+    Finished,
+    ImageReady,
+    Kind,
+    Observation,
+    Stage,
+    Started,
+    UpstreamFailure,
+    VideoReady,
+    is_output,
+)
+from grokgate.upstreams import Line, UnknownAccount
+
+CLOSE_S = 1.0
+"""Seconds a driver has to end a session; aborting its exchange takes none."""
+COUNTED = frozenset({ImageReady, VideoReady})
+"""Events that count as one output each."""
+_OPERATIONS: Mapping[Capability, str] = {
+    "chat": "converse",
+    "image": "imagine",
+    "image_edit": "imagine",
+    "video": "film",
+}
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    """How an attempt ended badly."""
+
+    observation: Observation
+    error: GatewayError
+    """What the client is told if it ends there."""
+
+
+class Trial:
+    """An attempt on one account. Opened, read, settled once, closed.
+
+    Args:
+        desk: Shared parts.
+        plugin: Who made the call, for the log.
+        call: What is sent.
+        route: Where.
+        lease: On which account.
+    """
+
+    def __init__(self, desk: Desk, plugin: str, call: Call, route: Route, lease: Lease) -> None:
+        self.route = route
+        self.lease = lease
+        self.started: Started | None = None
+        self.counted = 0
+        """Pictures and videos seen."""
+        self.answered = False
+        """Some output was seen."""
+        self.settled: Settled | None = None
+        self._desk = desk
+        self._plugin = plugin
+        self._call = call
+        self._sent = False
+        self._stack = AsyncExitStack()
+        self._closed = False
+        self.events: AsyncGenerator[Event, None] | None = None
+
+    async def begin(self) -> Event:
+        """Open the session, send, and read to the first output.
+
+        Raises:
+            StopAsyncIteration: There was none.
+            UpstreamFailure: The driver says why not.
+        """
+        desk = self._desk
+        driver = desk.upstreams.driver(self.route.upstream)
+        account = desk.upstreams.account(self.lease.token)
+        session = await self._stack.enter_async_context(
+            driver.session(account, self.route.wire, self._line())
+        )
+        self.events = self._call.send(session)
+        self._stack.push_async_callback(self.events.aclose)
+        async for event in self.events:
+            if isinstance(event, Started):
+                self.started = event
+            elif is_output(event):
+                self.answered = True
+                self.counted += type(event) in COUNTED
+                return event
+            elif isinstance(event, Finished) and event.reason == "refused":
+                raise UpstreamFailure(self.observation(Kind.MODERATION))
+        raise StopAsyncIteration
+
+    def outputs(self) -> int:
+        """Return how many outputs were seen; a text of any length is one."""
+        if self._call.card.capability == "chat":
+            return max(self.counted, int(self.answered))
+        return self.counted
+
+    def observation(self, kind: Kind) -> Observation:
+        """Describe an end that the driver did not describe."""
+        stage = Stage.SENT if self._sent else Stage.UNSENT
+        return Observation(
+            operation=_OPERATIONS[self._call.card.capability],
+            kind=kind,
+            stage=Stage.CONTENT if self.answered else stage,
+        )
+
+    def failure(self, error: BaseException, *, timed_out: bool) -> Failure:
+        """Say what *error*, raised while opening or reading, means.
+
+        Args:
+            error: Whatever came out of the session, the plugin's code or the event loop.
+            timed_out: The call's own total limit caused it.
+        """
+        if timed_out:
+            limit = structs.replace(self.observation(Kind.TIMEOUT), total_timeout=True)
+            return _failed(limit)
+        match error:
+            case UpstreamFailure():
+                return _failed(self._staged(error.observation))
+            case StopAsyncIteration():
+                return _failed(self.observation(Kind.TRUNCATED if self.answered else Kind.EMPTY))
+            case UnknownAccount():
+                return _failed(self.observation(Kind.CONNECT))
+            case GatewayError():
+                return Failure(observation=self.observation(Kind.CANCELLED), error=error)
+            case asyncio.CancelledError():
+                return _failed(self.observation(Kind.CANCELLED))
+        self._desk.log.error(
+            "call_crashed",
+            plugin=self._plugin,
+            upstream=self.route.upstream,
+            exc_info=error,
+        )
+        return Failure(observation=self.observation(Kind.CANCELLED), error=InternalError())
+
+    def settle(self, observation: Observation, *, units: int, penalize: bool) -> Settled:
+        """End the lease; a second end changes nothing."""
+        if self.settled is None:
+            self.settled = self._desk.home.settle(
+                self.lease, observation, units=units, penalize=penalize
+            )
+        return self.settled
+
+    async def drain(self) -> None:
+        """Read what follows the end marker, for a moment, so that the connection can be reused."""
+        if self.events is None or self._closed:
+            return
+        with anyio.move_on_after(CLOSE_S), suppress(Exception):
+            async for _ in self.events:
+                pass
+
+    async def close(self) -> None:
+        """Abort the exchange and leave the session, whatever happens meanwhile."""
+        if self._closed:
+            return
+        self._closed = True
+        with anyio.move_on_after(CLOSE_S, shield=True) as scope:
+            try:
+                await self._stack.aclose()
+            except Exception as error:  # noqa: BLE001 - fence: a driver's clean-up, the call is over
+                self._log_close(type(error).__name__)
+        if scope.cancelled_caught:
+            self._log_close("timeout")
+
+    def _log_close(self, problem: str) -> None:
+        self._desk.log.warning(
+            "session_not_closed", upstream=self.route.upstream, plugin=self._plugin, error=problem
+        )
+
+    def _staged(self, observation: Observation) -> Observation:
+        """Correct the stage of a driver's observation by what we saw ourselves."""
+        if self.answered and observation.stage is not Stage.CONTENT:
+            return structs.replace(observation, stage=Stage.CONTENT)
+        return observation
+
+    def _line(self) -> Line:
+        grok = self._desk.settings().grok
+        return Line(
+            first_s=grok.stream_first_byte_timeout,
+            idle_s=grok.stream_idle_timeout,
+            sent=self._on_sent,
+            learned=self._on_learned,
+            drifted=self._on_drifted,
+        )
+
+    def _on_sent(self) -> None:
+        self._sent = True
+        self._desk.home.sent(self.lease)
+
+    def _on_learned(self, facts: AccountFacts) -> None:
+        if self.settled is None:
+            self._desk.home.learned(self.lease.token, facts, since=self.lease.fence)
+
+    def _on_drifted(self, operation: str, path: str) -> None:
+        self._desk.drifted(self.route.upstream, operation, path)
+
+
+def _failed(observation: Observation) -> Failure:
+    return Failure(observation=observation, error=error_of(observation))

@@ -1,0 +1,84 @@
+"""Writes token states behind the calls that change them, in batches, and until it succeeds."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeAlias
+
+import anyio
+
+from grokgate.tokens.record import TokenState
+
+Writer: TypeAlias = Callable[[Sequence[TokenState]], Awaitable[None]]
+"""Makes states durable, all or none; called again with newer ones of the same tokens."""
+
+_BATCH = 1000
+_LONGEST_BACKOFF_S = 10.0
+
+
+class WriteBehind:
+    """Remembers which tokens changed; their states are read when they are written.
+
+    A token waits at most once, however often it changes, so memory is bounded without dropping.
+
+    Args:
+        writer: Makes states durable.
+        state: Returns the state of a token now; None: it is gone.
+        delay_s: Returns for how long changes are collected.
+        log: Told of writes that failed.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        state: Callable[[str], TokenState | None],
+        *,
+        delay_s: Callable[[], float],
+        log: Any,
+    ) -> None:
+        self.stored: dict[str, TokenState] = {}
+        """By token: what the store holds, as far as we know."""
+        self._writer = writer
+        self._state = state
+        self._delay_s = delay_s
+        self._log = log
+        self._dirty: dict[str, None] = {}
+        self._stirred = asyncio.Event()
+        self._turn = anyio.Lock()
+
+    def touch(self, token: str) -> None:
+        """Note that *token* changed."""
+        self._dirty[token] = None
+        self._stirred.set()
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        backoff_s = 0.0
+        while True:
+            await self._stirred.wait()
+            await anyio.sleep(backoff_s or self._delay_s())
+            try:
+                await self.flush()
+            except Exception as error:  # noqa: BLE001 - fence: the store may fail in any way, and heals
+                backoff_s = min(_LONGEST_BACKOFF_S, 2 * backoff_s or 0.5)
+                self._log.warning("token_states_not_written", error=type(error).__name__)
+            else:
+                backoff_s = 0.0
+
+    async def flush(self) -> None:
+        """Write all changes now; what the writer raises passes through, and nothing is lost."""
+        async with self._turn:
+            while self._dirty:
+                await self._write_batch()
+            self._stirred.clear()
+
+    async def _write_batch(self) -> None:
+        tokens = list(self._dirty)[:_BATCH]
+        for token in tokens:
+            del self._dirty[token]
+        states = [state for token in tokens if (state := self._state(token)) is not None]
+        try:
+            await self._writer(states)
+        except BaseException:
+            self._dirty = dict.fromkeys(tokens) | self._dirty
+            raise
+        self.stored.update((state.id, state) for state in states if state.id in self.stored)

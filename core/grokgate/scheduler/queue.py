@@ -1,0 +1,85 @@
+"""A bounded waiting list: first come first served within a key, the keys in turn (I10).
+
+Places differ in what they wait for, their *kind*. Once the first place of a kind cannot be served,
+no later one of that kind is tried in the same round, so a round costs little and nobody overtakes.
+Pure: the owner keeps time and wakes those it serves.
+"""
+
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Place(Generic[T]):
+    """Somebody's place in the list."""
+
+    __slots__ = ("item", "key", "kind")
+
+    def __init__(self, key: str, kind: Hashable, item: T) -> None:
+        self.key = key
+        self.kind = kind
+        self.item = item
+
+
+class FairQueue(Generic[T]):
+    """Places of all keys."""
+
+    def __init__(self) -> None:
+        self._lines: OrderedDict[str, deque[Place[T]]] = OrderedDict()
+        """By key, the next key in turn first."""
+        self._kinds: Counter[Hashable] = Counter()
+
+    def __len__(self) -> int:
+        """Return how many wait."""
+        return self._kinds.total()
+
+    def waits(self, kind: Hashable) -> bool:
+        """Tell whether somebody waits for *kind*: a newcomer then has to queue too."""
+        return self._kinds[kind] > 0
+
+    def join(self, key: str, kind: Hashable, item: T, *, size: int) -> Place[T] | None:
+        """Take a place at the end; None if *size* places are taken."""
+        if len(self) >= size:
+            return None
+        place = Place(key, kind, item)
+        self._lines.setdefault(key, deque()).append(place)
+        self._kinds[kind] += 1
+        return place
+
+    def leave(self, place: Place[T]) -> None:
+        """Give a place up; one that was served or given up before is left alone."""
+        line = self._lines.get(place.key)
+        if line is not None and place in line:
+            line.remove(place)
+            self._removed(place)
+
+    def serve(self, accept: Callable[[T], bool]) -> None:
+        """Offer what is free to those who wait, until nobody takes anything.
+
+        Args:
+            accept: Called with an item; True: it was served and leaves the list.
+        """
+        stuck: set[Hashable] = set()
+        while self._lines and self._serve_one(accept, stuck):
+            pass
+
+    def _serve_one(self, accept: Callable[[T], bool], stuck: set[Hashable]) -> bool:
+        for key, line in self._lines.items():
+            for place in line:
+                if place.kind in stuck:
+                    continue
+                if accept(place.item):
+                    self._lines.move_to_end(key)
+                    self.leave(place)
+                    return True
+                stuck.add(place.kind)
+        return False
+
+    def _removed(self, place: Place[T]) -> None:
+        self._kinds[place.kind] -= 1
+        if not self._kinds[place.kind]:
+            del self._kinds[place.kind]
+        if not self._lines[place.key]:
+            del self._lines[place.key]

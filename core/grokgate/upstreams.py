@@ -1,0 +1,167 @@
+"""The open drivers of all upstreams, and the accounts they act as."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from grokgate.tokens.record import TokenRecord
+from grokgate.upstream import (
+    Account,
+    AccountFacts,
+    Asset,
+    UpstreamContext,
+    UpstreamDriver,
+    UpstreamSession,
+    UpstreamSpec,
+    Wire,
+)
+
+
+def order(loaded: Iterable[str], configured: Sequence[str]) -> tuple[str, ...]:
+    """Return upstream ids in the order they are tried: as configured, the rest as loaded."""
+    ids = list(loaded)
+    return (*(name for name in configured if name in ids), *(n for n in ids if n not in configured))
+
+
+class UnknownAccount(LookupError):
+    """No token has this id, or none any more."""
+
+
+class Line:
+    """An `Attempt` made of callbacks; those not given do nothing.
+
+    Args:
+        first_s: Seconds the upstream has for its first line.
+        idle_s: Seconds it has between two reads.
+        sent: Called when the body is going out.
+        learned: Called with quota numbers seen in passing.
+        drifted: Called with an operation and a key path.
+    """
+
+    def __init__(
+        self,
+        *,
+        first_s: float,
+        idle_s: float,
+        sent: Callable[[], None] | None = None,
+        learned: Callable[[AccountFacts], None] | None = None,
+        drifted: Callable[[str, str], None] | None = None,
+    ) -> None:
+        self.first_s = first_s
+        self.idle_s = idle_s
+        self._sent = sent
+        self._learned = learned
+        self._drifted = drifted
+
+    def sent(self) -> None:
+        """Pass the note on."""
+        if self._sent is not None:
+            self._sent()
+
+    def learned(self, facts: AccountFacts, /) -> None:
+        """Pass the numbers on."""
+        if self._learned is not None:
+            self._learned(facts)
+
+    def drifted(self, operation: str, path: str, /) -> None:
+        """Pass the key path on."""
+        if self._drifted is not None:
+            self._drifted(operation, path)
+
+
+class Upstreams:
+    """All drivers of one process.
+
+    Args:
+        specs: Loaded upstreams, by id.
+        contexts: What each driver is opened with, by upstream id.
+        records: Tokens by id, always current.
+    """
+
+    def __init__(
+        self,
+        specs: Mapping[str, UpstreamSpec],
+        contexts: Mapping[str, UpstreamContext[Any]],
+        records: Mapping[str, TokenRecord],
+    ) -> None:
+        self.specs = specs
+        self._contexts = contexts
+        self._records = records
+        self._drivers: dict[str, UpstreamDriver] = {}
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator["Upstreams"]:
+        """Open every driver; leaving closes them in reverse order."""
+        async with AsyncExitStack() as stack:
+            for name, spec in self.specs.items():
+                driver = await stack.enter_async_context(spec.open(self._contexts[name]))
+                self._drivers[name] = driver
+                stack.callback(self._drivers.pop, name)
+            yield self
+
+    def account(self, token: str) -> Account:
+        """Return the account of a token.
+
+        Raises:
+            UnknownAccount: There is no such token.
+        """
+        record = self._record(token)
+        return Account(
+            id=record.id,
+            pool=record.pool,
+            credential=record.credential,
+            proxy_url=record.proxy_url,
+            kept=record.state.kept,
+        )
+
+    def driver(self, upstream: str) -> UpstreamDriver:
+        """Return the open driver of *upstream*."""
+        return self._drivers[upstream]
+
+    @asynccontextmanager
+    async def visit(
+        self, token: str, line: Line, *, wire: Wire | None = None
+    ) -> AsyncIterator[UpstreamSession]:
+        """Act as one given account, without a lease: for chores.
+
+        Raises:
+            UnknownAccount: There is no such token, or its upstream is not loaded.
+        """
+        driver = self._driver_of(token)
+        async with driver.session(self.account(token), wire, line) as session:
+            yield session
+
+    async def survey(self, token: str, line: Line, *, buckets: frozenset[str]) -> AccountFacts:
+        """Ask for the quota of one account.
+
+        Raises:
+            UpstreamFailure: Nothing was learned.
+            UnknownAccount: There is no such token, or its upstream is not loaded.
+        """
+        return await self._driver_of(token).survey(self.account(token), line, buckets=buckets)
+
+    async def fetch(self, asset: Asset, line: Line) -> AsyncGenerator[bytes, None]:
+        """Stream an asset with the account that owns it."""
+        async with self.visit(asset.account, line) as session:
+            async for piece in session.fetch(asset):
+                yield piece
+
+    def upstream_of(self, token: str) -> str:
+        """Return the upstream of a token.
+
+        Raises:
+            UnknownAccount: There is no such token.
+        """
+        return self._record(token).upstream
+
+    def _driver_of(self, token: str) -> UpstreamDriver:
+        try:
+            return self._drivers[self._record(token).upstream]
+        except KeyError:
+            raise UnknownAccount(f"the upstream of {token} is not loaded") from None
+
+    def _record(self, token: str) -> TokenRecord:
+        try:
+            return self._records[token]
+        except KeyError:
+            raise UnknownAccount(token) from None

@@ -1,4 +1,4 @@
-"""What lies in a data folder, opened in the right order: lock, key, database, tokens, keys."""
+"""What lies in a data folder, opened in this order: lock, key, database, tokens, keys, objects."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from grokgate.keys import KeyRing
+from grokgate.objects import Objects
 from grokgate.settings import Boot
 from grokgate.storage import Database, hold_folder, open_database
 from grokgate.tokens import TokenStore
@@ -24,6 +25,7 @@ class Stores(Struct, frozen=True, kw_only=True):
     vault: Vault
     tokens: TokenStore
     keys: KeyRing
+    objects: Objects
 
 
 def database_path(boot: Boot) -> Path:
@@ -55,4 +57,6 @@ async def open_stores(
             await tokens.load()
             keys = KeyRing(database, vault, clock)
             await keys.load()
-            yield Stores(database=database, vault=vault, tokens=tokens, keys=keys)
+            objects = Objects(database, vault, clock)
+            await objects.remove_expired()
+            yield Stores(database=database, vault=vault, tokens=tokens, keys=keys, objects=objects)

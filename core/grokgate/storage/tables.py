@@ -93,3 +93,14 @@ keys: Final = Table(
     UniqueConstraint("digest"),
 )
 """Managed API keys (F-KEY-02). ``digest`` is keyed; ``limits`` is JSON."""
+
+idempotent_replies: Final = Table(
+    "idempotent_replies",
+    metadata,
+    Column("identity", LargeBinary, primary_key=True),
+    Column("request", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+"""Replies to requests with an ``Idempotency-Key`` (F-API-10). ``identity`` and ``request`` are
+keyed digests; ``sealed`` holds status, content type and body."""

@@ -33,7 +33,6 @@ class LineDecoder(Generic[T]):
 
     def __init__(self, kind: type[T], *, max_line: int = MAX_LINE) -> None:
         self._kind = kind
-        self._fields = _wire_types(kind)
         self._decoder = msgspec.json.Decoder(kind)
         self._max_line = max_line
         self._pending: list[bytes] = []
@@ -127,7 +126,7 @@ class LineDecoder(Generic[T]):
         except _UNREADABLE:
             self.drift.add("line")
             return None
-        item: T = self._convert(self._kind, self._fields, fields, "")
+        item: T = self._convert(self._kind, _wire_types(self._kind), fields, "")
         return item
 
     def _convert(

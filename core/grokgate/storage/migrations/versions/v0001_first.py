@@ -1,4 +1,4 @@
-"""The first schema: facts, tokens with their states, keys."""
+"""The first schema: facts, tokens with their states, keys, recorded replies."""
 
 from typing import Final
 
@@ -70,3 +70,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_keys"),
         sa.UniqueConstraint("digest", name="uq_keys_digest"),
     )
+    op.create_table(
+        "idempotent_replies",
+        sa.Column("identity", sa.LargeBinary, nullable=False),
+        sa.Column("request", sa.LargeBinary, nullable=False),
+        sa.Column("sealed", sa.LargeBinary, nullable=False),
+        sa.Column("expires_at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("identity", name="pk_idempotent_replies"),
+    )
+    op.create_index("ix_idempotent_replies_expires_at", "idempotent_replies", ["expires_at"])

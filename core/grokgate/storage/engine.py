@@ -5,7 +5,7 @@ was committed survives kill -9 and power loss (``synchronous=FULL``).
 """
 
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -113,22 +113,47 @@ class Database:
 
 @asynccontextmanager
 async def open_database(
-    path: Path, *, busy_timeout_ms: int = _BUSY_TIMEOUT_MS
+    path: Path,
+    *,
+    busy_timeout_ms: int = _BUSY_TIMEOUT_MS,
+    wait_s: float = 0.0,
+    interval_s: float = 0.5,
+    waiting: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[Database]:
     """Open the SQLite file *path*, make it at the first start, migrate it when it is older.
 
     Args:
         path: Its folder must exist and be ours alone (`hold_folder`).
         busy_timeout_ms: How long a statement waits while another program locks the file.
+        wait_s: How long the start waits for a locked file, a full disk and the like (F-ENV-10).
+        interval_s: Pause between two tries.
+        waiting: Called before each pause.
 
     Raises:
         StateError: The file is damaged, not ours, newer than the program, or cannot be written; it
             is left untouched.
     """
-    revision = await anyio.to_thread.run_sync(_prepare, path)
-    database = Database(path, busy_timeout_ms=busy_timeout_ms)
+    deadline = anyio.current_time() + wait_s
+    while True:
+        database = Database(path, busy_timeout_ms=busy_timeout_ms)
+        try:
+            revision = await anyio.to_thread.run_sync(_prepare, path)
+            async with database.write() as connection:
+                await connection.run_sync(bring_up_to_date, revision, path)
+            break
+        except StoreUnavailable as error:
+            await database.aclose()
+            if anyio.current_time() >= deadline:
+                raise StateError(
+                    f"The database {path} cannot be written: another program has locked it, or "
+                    "its disk is full or read-only."
+                ) from error
+            waiting()
+            await anyio.sleep(interval_s)
+        except BaseException:
+            await database.aclose()
+            raise
     try:
-        await _migrate(database, revision)
         yield database
     finally:
         await database.aclose()
@@ -145,17 +170,6 @@ def _prepare(path: Path) -> str | None:
             f"The database {path} cannot be written ({reason}). Correct its owner or mode."
         ) from error
     return revision
-
-
-async def _migrate(database: Database, revision: str | None) -> None:
-    try:
-        async with database.write() as connection:
-            await connection.run_sync(bring_up_to_date, revision, database.path)
-    except StoreUnavailable as error:
-        raise StateError(
-            f"The database {database.path} cannot be written: another program has locked it, or "
-            "its disk is full or read-only."
-        ) from error
 
 
 def _engine(path: Path, begin: str, *, size: int, busy_timeout_ms: int) -> AsyncEngine:

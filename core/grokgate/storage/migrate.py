@@ -16,7 +16,7 @@ from urllib.parse import quote
 from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, String, Table, insert
 from sqlalchemy.engine import Connection
 
-from grokgate.errors import StateError
+from grokgate.errors import StateError, StoreUnavailable
 from grokgate.storage.tables import metadata
 
 HEAD: Final = "0001"
@@ -41,6 +41,7 @@ def read_revision(path: Path) -> str | None:
 
     Raises:
         StateError: The file is damaged, unreadable or not one of ours. It is left untouched.
+        StoreUnavailable: Another program has locked the file.
     """
     try:
         if not path.exists() or path.stat().st_size == 0:
@@ -48,6 +49,8 @@ def read_revision(path: Path) -> str | None:
         _check_header(path)
         return _stored_revision(path)
     except sqlite3.Error as error:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise StoreUnavailable from error
         raise _damaged(path, str(error)) from error
     except OSError as error:
         raise _damaged(path, error.strerror or "unknown error") from error

@@ -9,6 +9,7 @@ from alembic.script import ScriptDirectory
 
 from grokgate.errors import StateError
 from grokgate.storage import Database, migrate, open_database
+from grokgate.storage.meta import read_fact
 from grokgate.storage.migrate import HEAD, read_revision
 
 
@@ -174,3 +175,26 @@ def test_folder_in_its_place_is_refused(path: Path) -> None:
 def test_missing_data_folder_is_refused(path: Path) -> None:
     with pytest.raises(StateError, match="cannot be written"):
         _make(path.parent / "nowhere" / "grokgate.db")
+
+
+@pytest.mark.anyio
+async def test_start_waits_for_a_locked_database(path: Path) -> None:
+    async with open_database(path):
+        pass
+    waits: list[None] = []
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+
+        def let_go() -> None:
+            waits.append(None)
+            if other.in_transaction:
+                other.execute("ROLLBACK")
+
+        async with open_database(
+            path, busy_timeout_ms=10, wait_s=30, interval_s=0.01, waiting=let_go
+        ) as database:
+            async with database.read() as connection:
+                found = await read_fact(connection, "nothing")
+
+    assert found is None
+    assert waits

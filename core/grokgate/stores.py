@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -40,8 +41,11 @@ async def open_stores(
     *,
     specs: Mapping[str, UpstreamSpec],
     clock: Clock,
+    log: Any,
 ) -> AsyncIterator[Stores]:
     """Hold the data folder and open what lies in it, until the context is left.
+
+    A locked database is waited for as long as the environment says (F-ENV-10).
 
     Raises:
         StateError: Another process holds it, or its state is damaged; nothing was changed.
@@ -52,7 +56,12 @@ async def open_stores(
         vault = Vault.open(
             folder / KEY_FILE, environ.get("GROKGATE_SECRET_KEY"), needed=path.exists()
         )
-        async with open_database(path) as database:
+        async with open_database(
+            path,
+            wait_s=boot.storage_wait_timeout_s,
+            interval_s=boot.storage_wait_interval_s,
+            waiting=lambda: log.warning("database_locked", path=str(path)),
+        ) as database:
             tokens = TokenStore(database, vault, specs, clock)
             await tokens.load()
             keys = KeyRing(database, vault, clock)

@@ -1,0 +1,111 @@
+"""How a request arrives: what its head must not contain, and its body, counted and timed."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from litestar.types import HTTPReceiveMessage, Receive
+
+from grokgate.errors import (
+    BodyTooLarge,
+    GatewayError,
+    InvalidRequest,
+    Overloaded,
+    RequestTimeout,
+    UnknownUrl,
+)
+
+BODY_IDLE_S = 30.0
+"""Seconds a body may take from one piece to the next (F16)."""
+BODIES_BYTES = 256 << 20
+"""Bytes of bodies held at once, over all requests (S17)."""
+_CONTROLS = dict.fromkeys([*range(0x20), 0x7F])
+
+
+def head_fault(path: str, headers: Iterable[tuple[bytes, bytes]]) -> GatewayError | None:
+    """Find what no route should see: odd paths, and headers two readers could read differently.
+
+    A doubled credential is not among them: that is 401, after the path (`auth.credential`).
+    """
+    if "//" in path or path.translate(_CONTROLS) != path:
+        return UnknownUrl()
+    hosts = lengths = encodings = 0
+    for name, _ in headers:
+        if name == b"host":
+            hosts += 1
+        elif name == b"content-length":
+            lengths += 1
+        elif name == b"transfer-encoding":
+            encodings += 1
+    if hosts > 1 or lengths + encodings > 1:
+        return InvalidRequest("A header that may be sent once was sent twice.")
+    return None
+
+
+class BodyBudget:
+    """Bytes of bodies held by all requests together."""
+
+    def __init__(self, limit: int = BODIES_BYTES) -> None:
+        self._left = limit
+
+    def take(self, size: int) -> None:
+        """Reserve *size* bytes; raises `Overloaded` when they are not there."""
+        if size > self._left:
+            raise Overloaded
+        self._left -= size
+
+    def give_back(self, size: int) -> None:
+        """Return what was taken."""
+        self._left += size
+
+
+class Arrival:
+    """The ``receive`` of one request: bounds its body in size and in pauses.
+
+    Raises from ``receive``:
+        InvalidRequest: The client left within the body, or its framing is broken.
+        BodyTooLarge: More arrived than ``state["body_limit"]``.
+        RequestTimeout: Nothing arrived for `idle_s`.
+        Overloaded: All bodies together are over the budget.
+    """
+
+    def __init__(
+        self, receive: Receive, state: dict[str, Any], *, budget: BodyBudget, idle_s: float
+    ) -> None:
+        self._receive = receive
+        self._state = state
+        self._budget = budget
+        self._idle_s = idle_s
+        self._size = 0
+        self._held = 0
+        self._complete = False
+
+    async def __call__(self) -> HTTPReceiveMessage:
+        """Return the next message; after the body nothing is timed."""
+        if self._complete:
+            return await self._receive()  # type: ignore[return-value]  # HTTP only
+        try:
+            async with asyncio.timeout(self._idle_s):
+                message: HTTPReceiveMessage = await self._receive()  # type: ignore[assignment]
+        except TimeoutError:
+            raise RequestTimeout from None
+        if message["type"] == "http.disconnect":
+            raise InvalidRequest("The request body ended early.")
+        self._complete = not message["more_body"]
+        self._count(len(message["body"]))
+        return message
+
+    def close(self) -> None:
+        """Give the budget back; the request is over."""
+        self._budget.give_back(self._held)
+        self._held = 0
+
+    def _count(self, size: int) -> None:
+        if not size:
+            return
+        self._size += size
+        if self._size > self._state.get("body_limit", 0):
+            raise BodyTooLarge
+        if not self._state.get("spooled", False):
+            self._budget.take(size)
+            self._held += size

@@ -1,0 +1,76 @@
+"""How a reply leaves: the headers that every reply has, and what became of it."""
+
+import time
+from typing import Any
+
+from litestar.types import Message, Scope, Send
+
+from grokgate import __version__
+from grokgate.http import cors
+from grokgate.http.body import shown_names
+from grokgate.http.errors import family_of
+from grokgate.plugin.records import Caller
+
+_SECURITY = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_CSP = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_VERSION = (b"x-grokgate-version", __version__.encode())
+_OPENAI_VERSION = (b"openai-version", b"2020-10-01")
+ANONYMOUS = "anonymous"
+
+
+class Departure:
+    """The ``send`` of one request: completes the head, passes everything on at once."""
+
+    def __init__(self, send: Send, scope: Scope, *, path: str, open_to_origins: bool) -> None:
+        self._send = send
+        self._scope = scope
+        self._path = path
+        self._cors = (
+            open_to_origins
+            and cors.is_open(path)
+            and any(name == b"origin" for name, _ in scope["headers"])
+        )
+        self._began = time.perf_counter()
+        self.status: int | None = None
+        """None: no head was sent."""
+        self.complete = False
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the request was seen."""
+        return time.perf_counter() - self._began
+
+    async def __call__(self, message: Message) -> None:
+        """Send a message of the application."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], *self._common(message["headers"])]
+        elif message["type"] == "http.response.body":
+            self.complete = not message["more_body"]
+        await self._send(message)
+
+    def _common(self, present: Any) -> list[tuple[bytes, bytes]]:
+        state = self._scope["state"]
+        request_id = state["request_id"].encode()
+        elapsed_ms = str(int(self.elapsed_s * 1000)).encode()
+        headers = [
+            (b"x-request-id", request_id),
+            (b"openai-processing-ms", elapsed_ms),
+            *_SECURITY,
+        ]
+        if not any(name == b"content-security-policy" for name, _ in present):
+            headers.append(_CSP)
+        if self._cors:
+            headers.extend(cors.RESPONSE)
+        if self._path.startswith("/v1/"):
+            anthropic = family_of(self._scope) == "anthropic"
+            headers.append((b"request-id", request_id) if anthropic else _OPENAI_VERSION)
+        caller: Caller | None = state.get("caller")
+        if caller is not None and caller.key_id != ANONYMOUS:
+            headers.append(_VERSION)
+        if ignored := shown_names(state.get("ignored", ())):
+            headers.append((b"x-grokgate-ignored", ignored.encode()))
+        return headers

@@ -1,0 +1,72 @@
+"""How one log event is written: as JSON for programs, readable for people."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TextIO, TypeAlias
+
+import msgspec
+
+from grokgate.telemetry.redact import MASK
+
+Event: TypeAlias = Mapping[str, Any]
+"""A redacted event; its first fields are those of `HEAD`."""
+
+HEAD = ("time", "level", "caller", "msg")
+LINE_BYTES = 64 * 1024
+_SHORT_CHARS = 1000
+_CONTROLS = dict.fromkeys([*range(0x09), *range(0x0B, 0x20), 0x7F], MASK)
+
+
+class Outlet(Protocol):
+    """Somewhere lines go; used by the writing thread only."""
+
+    def write(self, events: Sequence[Event]) -> None:
+        """Write all *events*, or lose them: nothing is raised."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held open."""
+        ...
+
+
+class Terminal:
+    """Prints to a text stream that somebody else opened and closes."""
+
+    def __init__(self, stream: TextIO, render: Callable[[Event], str]) -> None:
+        self._stream = stream
+        self._render = render
+
+    def write(self, events: Sequence[Event]) -> None:
+        """Print one line for each event."""
+        try:
+            self._stream.write("".join(f"{self._render(event)}\n" for event in events))
+            self._stream.flush()
+        except (OSError, ValueError):
+            # Closed, or gone with its terminal: there is nowhere left to say so.
+            return
+
+    def close(self) -> None:
+        """Leave the stream to its owner."""
+
+
+def json_line(event: Event) -> str:
+    """Render *event* on one line; one that is too long keeps only what identifies it."""
+    line = msgspec.json.encode(event)
+    if len(line) > LINE_BYTES:
+        kept = {name: event[name] for name in (*HEAD, "request_id") if name in event}
+        text = str(event["msg"])[:_SHORT_CHARS]
+        line = msgspec.json.encode({**kept, "msg": text, "truncated": True})
+    return line.decode()
+
+
+def readable_line(event: Event) -> str:
+    """Render *event* for a terminal; a traceback follows on lines of its own."""
+    rest = [
+        f"{name}={value}"
+        for name, value in event.items()
+        if name not in (*HEAD, "exception") and value is not None
+    ]
+    head = f"{event['time']} {event['level']:<8}{event['caller']} - {event['msg']}"
+    line = " ".join([head, *rest]).replace("\n", MASK)
+    if exception := event.get("exception"):
+        line = f"{line}\n{exception}"
+    return line.translate(_CONTROLS)

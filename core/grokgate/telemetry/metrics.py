@@ -1,0 +1,149 @@
+"""Counters and gauges of one gateway, as Prometheus text on demand (F-LOG-06).
+
+Counting is plain integers in the event loop's thread; the client library is imported, and its
+objects are made, only when somebody asks for the text.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+Labels: TypeAlias = tuple[str, ...]
+Gauge: TypeAlias = Callable[[], float]
+LabelledGauge: TypeAlias = Callable[[], Mapping[Labels, float]]
+
+BOUNDS_S = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+"""Upper bounds of the classes of request times, seconds."""
+MAX_SERIES = 2000
+"""Label sets per counter; further ones are counted as ``other``."""
+_OTHER = "other"
+
+
+class Metrics:
+    """Everything one gateway counts. Plugins never get it."""
+
+    def __init__(self) -> None:
+        self._counters: dict[str, Counter[Labels]] = {name: Counter() for name in _COUNTERS}
+        self._times: dict[str, _Times] = {}
+        self._gauges: dict[str, tuple[Labels, LabelledGauge]] = {}
+
+    def request_finished(self, route: str, method: str, *, status: int, seconds: float) -> None:
+        """Count one request; *route* is a path template, *seconds* the time to its end."""
+        self._count("requests", (route, method, str(status)))
+        if route not in self._times and len(self._times) >= MAX_SERIES:
+            route = _OTHER
+        times = self._times.setdefault(route, _Times())
+        times.add(seconds)
+
+    def attempt_finished(self, kind: str) -> None:
+        """Count one upstream attempt by the kind of its observation."""
+        self._count("upstream_attempts", (kind,))
+
+    def drift_seen(self, operation: str) -> None:
+        """Count an unknown or missing field of an upstream answer."""
+        self._count("upstream_drift", (operation,))
+
+    def plugin_fault(self, plugin: str) -> None:
+        """Count a defect of *plugin*."""
+        self._count("plugin_faults", (plugin,))
+
+    def watch(self, name: str, read: Gauge) -> None:
+        """Show what *read* returns as the gauge ``grokgate_<name>``; the last one given counts."""
+        self._gauges[name] = ((), lambda: {(): read()})
+
+    def watch_labelled(self, name: str, labels: Labels, read: LabelledGauge) -> None:
+        """Show one value per set of label values, in the order of *labels*."""
+        self._gauges[name] = (labels, read)
+
+    def count(self, name: str, *labels: str) -> int:
+        """Return a counter's value, such as ``count("requests", "/health", "GET", "200")``."""
+        return self._counters[name][labels]
+
+    def render(self) -> bytes:
+        """Return all metrics in the text format 0.0.4."""
+        from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415 - idle memory
+
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Collector(self._families))
+        return generate_latest(registry)
+
+    def _count(self, name: str, labels: Labels) -> None:
+        counter = self._counters[name]
+        if labels not in counter and len(counter) >= MAX_SERIES:
+            labels = (_OTHER,) * len(labels)
+        counter[labels] += 1
+
+    def _families(self) -> Iterator["Metric"]:
+        from prometheus_client.core import (  # noqa: PLC0415 - idle memory
+            CounterMetricFamily,
+            GaugeMetricFamily,
+            HistogramMetricFamily,
+        )
+
+        for name, (text, labels) in _COUNTERS.items():
+            counted = CounterMetricFamily(f"grokgate_{name}", text, labels=labels)
+            for values, number in self._counters[name].items():
+                counted.add_metric(values, number)
+            yield counted
+        times = HistogramMetricFamily(
+            "grokgate_request_seconds", "Time from request to end of reply.", labels=("route",)
+        )
+        for route, timed in self._times.items():
+            times.add_metric((route,), timed.buckets(), timed.total_s)
+        yield times
+        for name, (labels, read) in self._gauges.items():
+            gauge = GaugeMetricFamily(f"grokgate_{name}", _GAUGES.get(name, name), labels=labels)
+            for values, value in read().items():
+                gauge.add_metric(values, value)
+            yield gauge
+
+
+class _Times:
+    """Request times of one route, in classes."""
+
+    def __init__(self) -> None:
+        self._classes = [0] * (len(BOUNDS_S) + 1)
+        self.total_s = 0.0
+
+    def add(self, seconds: float) -> None:
+        self._classes[bisect_left(BOUNDS_S, seconds)] += 1
+        self.total_s += seconds
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Return the number of times up to each bound, as Prometheus counts them."""
+        result, sum_so_far = [], 0
+        for bound, number in zip((*map(str, BOUNDS_S), "+Inf"), self._classes, strict=True):
+            sum_so_far += number
+            result.append((bound, float(sum_so_far)))
+        return result
+
+
+class _Collector:
+    """What the client library calls to get the families."""
+
+    def __init__(self, families: Callable[[], Iterator["Metric"]]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator["Metric"]:
+        return self._families()
+
+
+_COUNTERS: Mapping[str, tuple[str, Labels]] = {
+    "requests": (
+        "Requests that ended; status 499: the client left.",
+        ("route", "method", "status"),
+    ),
+    "upstream_attempts": ("Upstream attempts by kind of outcome.", ("kind",)),
+    "upstream_drift": ("Unknown or missing fields of upstream answers.", ("operation",)),
+    "plugin_faults": ("Defects of plugins.", ("plugin",)),
+}
+_GAUGES: Mapping[str, str] = {
+    "leases_open": "Leases that are not settled yet.",
+    "queue_depth": "Calls waiting for a token.",
+    "ledger_imbalance": "Units by which the ledger's books disagree; anything but 0 is a defect.",
+    "tokens": "Tokens by pool and status.",
+}

@@ -1,0 +1,113 @@
+"""Takes secrets out of everything that is written down (S15, F-GEN-14).
+
+Last processor before a line is rendered, after exceptions became text. It knows names of fields
+that hold secrets, and forms of secrets inside any text: cookies, bearer and ``sk-`` keys, signed
+tokens, credentials and parameters in addresses, e-mail addresses. Texts and collections are cut
+to a bounded length, so that one line stays one line of bearable size.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+MASK = "…"
+TEXT_CHARS = 16_000
+ITEMS = 100
+DEPTH = 6
+
+_SECRET_FIELDS = frozenset(
+    {
+        "api_key",
+        "app_key",
+        "authorization",
+        "cf_clearance",
+        "cookie",
+        "cookies",
+        "credential",
+        "metrics_key",
+        "password",
+        "proxy_authorization",
+        "secret",
+        "set_cookie",
+        "sso",
+        "sso_rw",
+        "x_api_key",
+    }
+)
+_SIGNS = re.compile(r"(?i)[@=:]|bearer|eyj|sk-|xai-")
+"""Every form has one of these; most texts have none and are passed on after one search."""
+_FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
+    # Credentials of an address come first: what is masked no longer looks like an e-mail address.
+    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}://)[^\s/?#@]{1,512}@"), rf"\1{MASK}@"),
+    (
+        re.compile(r"(?i)\b(sso(?:-rw)?|cf_clearance|__cf_bm)([\"']?\s*[=:]\s*[\"']?)[^\s;,\"'&]+"),
+        rf"\1\2{MASK}",
+    ),
+    (re.compile(r"(?i)\b(bearer)\s+[a-z0-9._~+/=-]{6,}"), rf"\1 {MASK}"),
+    (re.compile(r"\beyJ[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]*)?"), MASK),
+    (re.compile(r"\b(?:sk|xai)-[A-Za-z0-9_-]{6,}"), MASK),
+    (
+        re.compile(
+            r"(?i)([?&](?:access_token|api[_-]?key|auth|code|key|password|secret|sig|signature"
+            r"|sso|token)=)[^&\s#\"']+"
+        ),
+        rf"\1{MASK}",
+    ),
+    (
+        re.compile(
+            r"(?i)([\"']?\b(?:api[_-]?key|authorization|cookie|password|secret|x-api-key)[\"']?"
+            r"\s*[=:]\s*[\"']?(?:(?:bearer|basic)\s+)?)[^\s\"',;&}]+"
+        ),
+        rf"\1{MASK}",
+    ),
+    (re.compile(r"\b[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+\b"), MASK),
+)
+
+
+def redact(value: Any, *, depth: int = DEPTH) -> Any:
+    """Return *value* without secrets, made of JSON types; deeper levels become a mask."""
+    if isinstance(value, str):
+        return redact_text(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if depth <= 0:
+        return MASK
+    if isinstance(value, Mapping):
+        return {
+            redact_text(str(key)): _field(str(key), item, depth)
+            for key, item in _first(value.items())
+        }
+    if isinstance(value, list | tuple | set | frozenset):
+        return [redact(item, depth=depth - 1) for item in _first(value)]
+    return redact_text(_described(value))
+
+
+def redact_text(text: str) -> str:
+    """Return *text* with every known form of a secret masked, on bounded length."""
+    if len(text) > TEXT_CHARS:
+        # Both ends: a traceback says what happened in its last line.
+        text = text[: TEXT_CHARS // 2] + MASK + text[-TEXT_CHARS // 2 :]
+    if _SIGNS.search(text):
+        for form, mask in _FORMS:
+            text = form.sub(mask, text)
+    return text
+
+
+def _field(name: str, value: Any, depth: int) -> Any:
+    if value is not None and name.lower().replace("-", "_") in _SECRET_FIELDS:
+        return MASK
+    return redact(value, depth=depth - 1)
+
+
+def _first(items: Iterable[Any]) -> list[Any]:
+    return [item for _, item in zip(range(ITEMS), items, strict=False)]
+
+
+def _described(value: Any) -> str:
+    """Return the text of any other value; one that cannot be shown must not cost the line."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"<{len(value)} bytes>"
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - fence around foreign code
+        return f"<{type(value).__name__}>"

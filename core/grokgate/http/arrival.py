@@ -91,7 +91,7 @@ class Arrival:
             raise RequestTimeout from None
         if message["type"] == "http.disconnect":
             raise InvalidRequest("The request body ended early.")
-        self._complete = not message["more_body"]
+        self._complete = self._state["body_read"] = not message["more_body"]
         self._count(len(message["body"]))
         return message
 

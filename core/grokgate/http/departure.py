@@ -21,6 +21,11 @@ _OPENAI_VERSION = (b"openai-version", b"2020-10-01")
 ANONYMOUS = "anonymous"
 
 
+def _has_body(scope: Scope) -> bool:
+    headers = dict(scope["headers"])
+    return headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
+
+
 class Departure:
     """The ``send`` of one request: completes the head, passes everything on at once."""
 
@@ -61,6 +66,9 @@ class Departure:
             (b"openai-processing-ms", elapsed_ms),
             *_SECURITY,
         ]
+        if not state.get("body_read") and _has_body(self._scope):
+            # The server closes such a connection; a client that was not told would use it again.
+            headers.append((b"connection", b"close"))
         if not any(name == b"content-security-policy" for name, _ in present):
             headers.append(_CSP)
         if self._cors:

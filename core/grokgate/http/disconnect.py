@@ -18,6 +18,7 @@ from litestar.types import ASGIApp, HTTPDisconnectEvent, HTTPScope, Message, Rec
 from litestar.types.asgi_types import HTTPReceiveMessage, HTTPRequestEvent
 
 from grokgate.errors import GatewayError
+from grokgate.plugin.stream import OpenStreams
 
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -39,12 +40,17 @@ class CancelOnDisconnect:
             return
         with anyio.CancelScope() as work:
             watch = _Watch(receive, send, gone=work.cancel)
+            open_work: OpenStreams = scope["state"]["streams"]
+            open_work.add(watch)
             if not _has_body(scope):
                 watch.expect_no_body()
             try:
                 await self._app(scope, watch.receive, watch.send)
             finally:
                 watch.close()
+                open_work.discard(watch)
+        if watch.stopped_by is not None:
+            raise watch.stopped_by
 
 
 class _Watch:
@@ -60,6 +66,14 @@ class _Watch:
         self._body_awaited = False
         self._waiting: asyncio.Task[None] | None = None
         self._answering = False
+        self.stopped_by: GatewayError | None = None
+        """Why the work was given up before its response began."""
+
+    def stop(self, error: GatewayError) -> None:
+        """Give the work up with *error*; once the response has begun it is left alone."""
+        if not self._answering:
+            self.stopped_by = error
+            self._gone()
 
     def expect_no_body(self) -> None:
         """Begin to watch; a handler that reads all the same finds an empty body."""

@@ -103,20 +103,28 @@ class EventStream(Response[None]):
         return self._delivery
 
 
+class Stoppable(Protocol):
+    """Work that can be told to end."""
+
+    def stop(self, error: GatewayError, /) -> None:
+        """End with *error*; returns at once."""
+        ...
+
+
 class OpenStreams:
-    """The streams being delivered by one process, so that a shutdown can end them properly."""
+    """The streams and unanswered requests of one process, so that a shutdown can end them."""
 
     def __init__(self) -> None:
-        self._open: set[_Delivery] = set()
+        self._open: set[Stoppable] = set()
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def add(self, delivery: "_Delivery") -> None:
+    def add(self, delivery: Stoppable) -> None:
         """Count a stream from its first write on."""
         self._open.add(delivery)
 
-    def discard(self, delivery: "_Delivery") -> None:
+    def discard(self, delivery: Stoppable) -> None:
         """Forget a stream; an unknown one is ignored."""
         self._open.discard(delivery)
 

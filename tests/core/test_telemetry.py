@@ -23,14 +23,29 @@ from grokgate.telemetry.writer import Writer
 from grokgate.upstream import Secret
 
 DAY = date(2026, 8, 5)
+_TEXT = st.text(st.characters())
+"""Lone surrogates are among it, unlike hypothesis's default."""
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzZXNzaW9uX2lkIjoiQ0FOQVJZIn0.CANARYsignature"
 SECRETS = [
     "sso=CANARY; path=/",
     "sso-rw=CANARY",
     "Cookie: a=1; cf_clearance=CANARY",
+    "Cookie: a=1; other=CANARY",
+    '{"cookie": "a=1; other=CANARY"}',
+    '{\\"cookie\\": \\"a=1; other=CANARY\\"}',
+    "[(b'cookie', b'other=CANARY')]",
     '{"sso": "CANARY"}',
     "Authorization: Bearer CANARY-0123456789",
     "authorization=Basic CANARYdXNlcg==",
+    "Authorization: Token CANARY",
+    "Bearer: CANARY",
+    "access_token=CANARY",
+    '"refresh-token" : "CANARY"',
+    "client_secret=CANARY",
+    "X-Api-Key: CANARY",
+    'password="two CANARY"',
+    "postgres://user:p@CANARY@host/db",
+    f"session_{JWT}",
     "key sk-CANARY0123456789 was refused",
     "xai-CANARY0123456789",
     "socks5h://user:CANARY@proxy.example:1080 failed",
@@ -56,9 +71,23 @@ def test_secrets_are_masked_at_every_depth(text: str) -> None:
     assert "CANARY" not in str(redact(nested))
 
 
-@pytest.mark.parametrize("name", ["cookie", "Set-Cookie", "api_key", "password", "credential"])
+@pytest.mark.parametrize(
+    "name",
+    ["cookie", "Set-Cookie", "api_key", "password", "credential", "access_token", "client-secret"],
+)
 def test_fields_named_after_secrets_are_masked_whole(name: str) -> None:
     assert "CANARY" not in str(redact({name: {"any": "CANARY"}}))
+
+
+def test_header_kept_as_a_pair_is_masked_like_a_field() -> None:
+    shown = redact({"headers": [("Cookie", "CANARY"), ("accept", "text")]})
+
+    assert shown == {"headers": [["Cookie", "…"], ["accept", "text"]]}
+
+
+@pytest.mark.parametrize("name", ["token", "key", "key_id", "tokens", "model"])
+def test_names_of_accounts_and_keys_stay(name: str) -> None:
+    assert redact({name: "5f3a9c"}) == {name: "5f3a9c"}
 
 
 @pytest.mark.parametrize(
@@ -69,6 +98,7 @@ def test_fields_named_after_secrets_are_masked_whole(name: str) -> None:
         "https://host.example/path?page=2",
         "models are grok-4, grok-3-mini",
         "disk-full risk-free task-0123456789",
+        "the cookie was refused, and the key too",
     ],
 )
 def test_ordinary_text_stays(text: str) -> None:
@@ -77,8 +107,8 @@ def test_ordinary_text_stays(text: str) -> None:
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.floats() | st.text() | st.binary(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        st.none() | st.booleans() | st.integers() | st.floats() | _TEXT | st.binary(),
+        lambda inner: st.lists(inner) | st.dictionaries(_TEXT, inner),
     )
 )
 def test_redacted_value_is_always_json(value: Any) -> None:
@@ -233,6 +263,23 @@ def test_terminal_shows_readable_lines_without_control_characters() -> None:
     )
 
     assert line == "T info    c - said…[2J text=two…lines\nTraceback\n  last"
+
+
+@pytest.mark.parametrize("char", ["\x7f", "\x85", "\x9b", "\u2028", "\u202e", "\u2066"])
+def test_no_character_can_break_or_turn_a_line(char: str) -> None:
+    event = {"time": "T", "level": "info", "caller": "c", "msg": f"a{char}b"}
+
+    assert char not in readable_line(event)
+    assert char not in json_line(event)
+    assert msgspec.json.decode(json_line(event)) == event
+
+
+def test_line_that_is_not_unicode_does_not_end_the_log(lines: Lines) -> None:
+    with lines.open() as logs:
+        logs.logger().info("odd", path="a\ud800")
+        logs.logger().info("next")
+
+    assert [event["msg"] for event in lines.events] == ["odd", "next"]
 
 
 def test_too_long_line_keeps_what_identifies_it() -> None:

@@ -1,0 +1,189 @@
+"""All model cards: what is offered now, and how each active upstream names it.
+
+The view is built once per settings snapshot and set of routes that answer. A card's wire entry for
+an upstream is found by its active profile, then by the profiles that one extends, nearest first,
+then by the bare upstream id; an entry whose name the profile refuses is dropped. A card without any
+entry is not offered (D12).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from grokgate.errors import ModelNotFound, ModelNotSupported
+from grokgate.plugin.records import Caller, Capability, ModelCard, Offer
+from grokgate.upstream import ActiveProfile, Tier, Wire
+
+_ORDER: Mapping[Capability, int] = {"chat": 0, "image": 1, "image_edit": 2, "video": 3}
+_ENDPOINTS: Mapping[Capability, str] = {
+    "chat": "a chat endpoint",
+    "image": "an image endpoint",
+    "image_edit": "the image edit endpoint",
+    "video": "a video endpoint",
+}
+
+
+class CatalogSnapshot(Protocol):
+    """What the catalog reads of a settings snapshot."""
+
+    @property
+    def profiles(self) -> Mapping[str, ActiveProfile]:
+        """Active protocol profile by upstream id."""
+        ...
+
+
+class Usable(Protocol):
+    """Tells whether any usable token could serve a model."""
+
+    def __call__(self, upstream: str, tier: Tier, /) -> bool:
+        """Answer for a model of *tier* served by *upstream*."""
+        ...
+
+
+class _Entry(Struct, frozen=True):
+    offer: Offer
+    wires: tuple[tuple[str, Wire], ...]
+
+
+class _View(Struct, frozen=True):
+    snapshot: CatalogSnapshot
+    enabled: frozenset[str]
+    by_name: Mapping[str, _Entry]
+    """Ids and aliases."""
+    listed: tuple[_Entry, ...]
+    """Visible ones, in the order of F-MDL-03."""
+
+
+class Catalog:
+    """Answers which models exist for whom; safe to call from anywhere in the event loop.
+
+    Args:
+        cards: Cards of all plugins; ids and aliases are unique.
+        order: Upstream ids in the order they are tried for a model that several serve.
+        snapshot: Returns the settings now.
+        enabled: Returns the ids of the routes that answer now; a card exists only while all that
+            it requires are among them.
+        usable: Given when only models with a usable token are to be listed; else None.
+    """
+
+    def __init__(
+        self,
+        cards: Iterable[ModelCard],
+        *,
+        order: Callable[[], Sequence[str]],
+        snapshot: Callable[[], CatalogSnapshot],
+        enabled: Callable[[], frozenset[str]],
+        usable: Callable[[], Usable | None] = lambda: None,
+    ) -> None:
+        self._cards = tuple(cards)
+        self._order = order
+        self._snapshot = snapshot
+        self._enabled = enabled
+        self._usable = usable
+        self._view: _View | None = None
+
+    def find(self, model: str, *, capability: Capability, caller: Caller) -> Offer:
+        """Look up an id or alias that must have *capability*."""
+        offer = self.get(model, caller=caller)
+        if offer.card.capability != capability:
+            raise ModelNotSupported(model, endpoint=_ENDPOINTS[capability])
+        return offer
+
+    def get(self, model: str, *, caller: Caller) -> Offer:
+        """Look up an id or alias whatever its capability."""
+        entry = self._current().by_name.get(model)
+        if entry is None or not _allowed(entry.offer.card, caller):
+            raise ModelNotFound(model)
+        return entry.offer
+
+    def offered(self, caller: Caller) -> list[Offer]:
+        """List what *caller* may use: chat, image, edit, video; then by id."""
+        usable = self._usable()
+        return [
+            entry.offer
+            for entry in self._current().listed
+            if _allowed(entry.offer.card, caller) and (usable is None or _served(entry, usable))
+        ]
+
+    def wires(self, card: ModelCard) -> tuple[tuple[str, Wire], ...]:
+        """Return the wire entries in force for *card*, by upstream, in the order they are tried."""
+        entry = self._current().by_name.get(card.id)
+        return entry.wires if entry is not None else ()
+
+    def buckets(self, upstream: str) -> frozenset[str]:
+        """Return the quota windows that the models offered now draw from at *upstream*."""
+        return frozenset(
+            bucket
+            for entry in self._current().by_name.values()
+            for name, wire in entry.wires
+            if name == upstream
+            for bucket in _buckets(wire)
+        )
+
+    def unserved(self) -> list[str]:
+        """List ids of cards that no active upstream serves, for ``plugins check``."""
+        profiles, order = self._snapshot().profiles, self._order()
+        return sorted(card.id for card in self._cards if not _wires(card, order, profiles))
+
+    def _current(self) -> _View:
+        snapshot, enabled = self._snapshot(), self._enabled()
+        view = self._view
+        if view is None or view.snapshot is not snapshot or view.enabled != enabled:
+            view = self._view = self._build(snapshot, enabled)
+        return view
+
+    def _build(self, snapshot: CatalogSnapshot, enabled: frozenset[str]) -> _View:
+        by_name: dict[str, _Entry] = {}
+        for card in self._cards:
+            wires = _wires(card, self._order(), snapshot.profiles)
+            if wires and enabled.issuperset(card.requires):
+                entry = _Entry(Offer(card=card, limits=wires[0][1].limits), wires)
+                by_name.update(dict.fromkeys((card.id, *card.aliases), entry))
+        shown = {id(entry): entry for entry in by_name.values() if entry.offer.card.visible}
+        listed = sorted(shown.values(), key=lambda entry: _sort_key(entry.offer.card))
+        return _View(snapshot, enabled, by_name, tuple(listed))
+
+
+def _wires(
+    card: ModelCard, order: Sequence[str], profiles: Mapping[str, ActiveProfile]
+) -> tuple[tuple[str, Wire], ...]:
+    found = []
+    for upstream in order:
+        profile = profiles.get(upstream)
+        wire = _wire(card, upstream, profile) if profile is not None else None
+        if wire is not None:
+            found.append((upstream, wire))
+    return tuple(found)
+
+
+def _wire(card: ModelCard, upstream: str, profile: ActiveProfile) -> Wire | None:
+    keys = (*(f"{upstream}/{name}" for name in profile.chain), upstream)
+    wire = next((card.wire[key] for key in keys if key in card.wire), None)
+    if wire is None or wire.name in profile.refused:
+        return None
+    otherwise = tuple(other for other in wire.otherwise if other.name not in profile.refused)
+    return wire if otherwise == wire.otherwise else replace(wire, otherwise=otherwise)
+
+
+def _buckets(wire: Wire) -> Iterator[str]:
+    yield from wire.buckets
+    for buckets in wire.buckets_when.values():
+        yield from buckets
+    for other in wire.otherwise:
+        yield from _buckets(other)
+
+
+def _served(entry: _Entry, usable: Usable) -> bool:
+    return any(
+        usable(upstream, wire.tier or entry.offer.card.tier) for upstream, wire in entry.wires
+    )
+
+
+def _allowed(card: ModelCard, caller: Caller) -> bool:
+    return caller.allowed_models is None or card.id in caller.allowed_models
+
+
+def _sort_key(card: ModelCard) -> tuple[int, str]:
+    return _ORDER[card.capability], card.id

@@ -1,0 +1,106 @@
+"""``grokgate serve``: starts the server processes, and with ``--sandbox`` a made-up upstream."""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
+
+from grokgate.cli.place import data_dir, environment, log_dir, require_port
+from grokgate.errors import StartupError
+from grokgate.run_options import VARIABLE, RunOptions
+from grokgate.settings import Boot, read_boot
+
+_HEADER_BYTES = 32 << 10
+_HEADER_MS = 10_000
+_SANDBOX_PACE_MS = 15
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    """Serve until SIGTERM or Ctrl-C; returns 1 when the start was refused."""
+    environ = dict(environment())
+    if arguments.host:
+        environ["SERVER_HOST"] = arguments.host
+    if arguments.port is not None:
+        environ["SERVER_PORT"] = str(arguments.port)
+    folder = data_dir(environ, sandbox=arguments.sandbox)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    boot = read_boot(folder, environ)
+    environ["SERVER_PORT"] = str(require_port(boot.server.host, boot.server.port))
+    boot = read_boot(folder, environ)
+    with _upstream(arguments) as sandbox, tempfile.TemporaryDirectory() as notes:
+        options = RunOptions(
+            data_dir=folder,
+            log_dir=log_dir(environ),
+            sandbox=sandbox,
+            sandbox_accounts=_accounts(arguments.accounts) if sandbox else "",
+            announce=True,
+            refusal_file=Path(notes) / "refusal",
+        )
+        _run(boot, options, environ)
+        return _refused(options)
+
+
+def _run(boot: Boot, options: RunOptions, environ: Mapping[str, str]) -> None:
+    os.environ.update(environ)
+    os.environ[VARIABLE] = options.to_json()
+    server = boot.server
+    Granian(
+        "grokgate.app:create",
+        factory=True,
+        interface=Interfaces.ASGI,
+        http=HTTPModes.http1,
+        address=server.host,
+        port=server.port,
+        workers=server.workers,
+        loop=Loops.uvloop if sys.platform != "win32" else Loops.asyncio,
+        backlog=server.max_connections,
+        backpressure=server.max_connections,
+        workers_kill_timeout=int(server.shutdown_grace_sec) + 10,
+        respawn_failed_workers=True,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_MS, max_buffer_size=_HEADER_BYTES),
+        log_enabled=False,
+        log_access=False,
+    ).serve()
+
+
+def _refused(options: RunOptions) -> int:
+    if options.refusal_file is None or not options.refusal_file.exists():
+        return 0
+    raise StartupError(options.refusal_file.read_text(encoding="utf-8"))
+
+
+def _accounts(count: int) -> str:
+    from grokgate.sandbox import default_accounts  # noqa: PLC0415 - only with --sandbox
+
+    pools = {"basic": "ssoBasic", "super": "ssoSuper", "heavy": "ssoHeavy"}
+    return "\n".join(f"{pools[a.tier]}:{a.token}" for a in default_accounts(count))
+
+
+@contextmanager
+def _upstream(arguments: argparse.Namespace) -> Iterator[str | None]:
+    """Run the made-up upstream as a process of its own; yields its base address."""
+    if not arguments.sandbox:
+        yield None
+        return
+    command = [sys.executable, "-m", "grokgate", "sandbox", "--quiet", "--port", "0"]
+    command += ["--accounts", str(arguments.accounts), "--pace-ms", str(_SANDBOX_PACE_MS)]
+    process = subprocess.Popen(  # noqa: S603 - our own command, no shell
+        command, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    with process:
+        assert process.stdout is not None
+        try:
+            base = process.stdout.readline().strip()
+            if not base:
+                raise StartupError("the sandbox did not start; its message stands above")
+            yield base
+        finally:
+            process.terminate()

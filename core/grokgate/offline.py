@@ -1,0 +1,47 @@
+"""The stores of a data folder that no service runs on, opened for one command."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from grokgate import registry
+from grokgate.clock import SystemClock
+from grokgate.control import Operations
+from grokgate.errors import StateError
+from grokgate.scheduler.cost import CostTable
+from grokgate.settings import read_boot, setting_keys
+from grokgate.stores import database_path, open_stores
+
+
+@asynccontextmanager
+async def opened(
+    data_dir: Path, environ: Mapping[str, str], *, create: bool, log: Any
+) -> AsyncIterator[Operations]:
+    """Hold *data_dir*, open its stores, and close them again.
+
+    Args:
+        data_dir: The folder.
+        environ: Environment of the process, aliases resolved.
+        create: Make what is not there yet; False: refuse.
+        log: A bound structlog logger.
+
+    Raises:
+        StateError: A service runs here after all, there is nothing yet, or the state is damaged.
+    """
+    boot = read_boot(data_dir, environ)
+    if not create and not database_path(boot).exists():
+        raise StateError(
+            f"There is no database in the data folder {data_dir}. Set DATA_DIR to the right folder,"
+            " or make one: grokgate serve, or grokgate tokens import FILE."
+        )
+    plugins = registry.load(
+        registry.installed(enabled=boot.plugins.enabled, disabled=boot.plugins.disabled),
+        setting_keys=setting_keys,
+        check_rules=CostTable,
+        log=log,
+    )
+    async with open_stores(
+        boot, environ, specs=plugins.upstreams, clock=SystemClock(), log=log
+    ) as stores:
+        yield Operations(stores.tokens, stores.keys)

@@ -1,0 +1,183 @@
+"""The life of a server process around its gateway: log, signals, what the terminal is told.
+
+SIGTERM is taken over from the server (which would close its listener at once and wait for ever):
+the gateway drains while ``/ready`` says 503, then SIGINT hands on to the server's own stop. Ctrl-C
+reaches server processes directly and does the same.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from grokgate.errors import StartupError
+from grokgate.gateway import Gateway
+from grokgate.run_options import VARIABLE, RunOptions
+from grokgate.settings import load_environment, read_boot
+from grokgate.telemetry import Logs, open_logs
+
+_ORPHAN_S = 1.0
+_PROBE_S = 0.01
+
+_EXAMPLE = (
+    '{"model":"grok-4","stream":true,"messages":[{"role":"user","content":"Tell me about kites"}]}'
+)
+
+
+def build() -> tuple[Gateway, Logs]:
+    """Make the gateway that this process's environment describes.
+
+    Raises:
+        StartupError: Refused; the reason was left for the command that started the process.
+    """
+    options = RunOptions.from_json(os.environ[VARIABLE])
+    # The command has read both already, so a mistake in them was told there.
+    environ = load_environment(Path.cwd())
+    boot = read_boot(options.data_dir, environ, options.overlay)
+    logs = open_logs(
+        level=boot.log.level,
+        directory=options.log_dir if boot.log.file_enabled else None,
+        max_file_mb=boot.log.max_file_mb,
+        max_files=boot.log.max_files,
+    )
+    log = logs.logger()
+    try:
+        return Gateway(options, environ, log=log), logs
+    except Exception as error:
+        refuse(options, error, log=log)
+        logs.close()
+        raise
+
+
+@asynccontextmanager
+async def running(gateway: Gateway, logs: Logs) -> AsyncIterator[None]:
+    """Run the gateway as the heart of this process."""
+    gateway.settings.subscribe(lambda _old, new: logs.set_level(new.log.level))
+    started = False
+    try:
+        async with gateway.run():
+            started = True
+            handover = asyncio.create_task(_hand_over(gateway))
+            orphaned = asyncio.create_task(_drain_when_orphaned(gateway))
+            _take_signals(gateway)
+            if gateway.options.announce:
+                announce(gateway)
+            gateway.log.info("started", plugins=[plugin.name for plugin in gateway.plugins])
+            try:
+                yield
+            finally:
+                handover.cancel()
+                orphaned.cancel()
+        gateway.log.info("stopped")
+    except Exception as error:
+        if not started:
+            refuse(gateway.options, error, log=gateway.log)
+        raise
+    finally:
+        logs.close()
+
+
+def refuse(options: RunOptions, error: Exception, *, log: Any) -> None:
+    """Leave the reason where the command finds it, and end the server.
+
+    The server would start a process that failed again and again.
+    """
+    reason = str(error)
+    if not isinstance(error, StartupError):
+        log.error("start_failed", exc_info=error)
+        reason = f"the start failed ({type(error).__name__}); the log says where"
+    if options.refusal_file is not None:
+        # The server and the framework would print a traceback each, before the reason.
+        logging.disable()
+        options.refusal_file.write_text(reason, encoding="utf-8")
+        os.kill(os.getppid(), signal.SIGTERM)
+
+
+def announce(gateway: Gateway) -> None:
+    """Tell the terminal how to use the gateway; the key is shown this once."""
+    host = _dialled(gateway.boot.server.host)
+    base = f"http://[{host}]" if ":" in host else f"http://{host}"
+    base += f":{gateway.boot.server.port}"
+    lines = [
+        "",
+        f"  Grokgate listens on  {base}/v1",
+        f"  configuration        {gateway.settings.path}",
+        f"  accounts             {_accounts(gateway)}",
+    ]
+    if gateway.first_key is not None:
+        lines += [
+            f"  API key              {gateway.first_key}",
+            "                       shown once, keep it. Try it:",
+            "",
+            *_curl(base, gateway.first_key),
+        ]
+    lines += ["", "  Ready. Stop with Ctrl-C.", ""]
+    print("\n".join(lines), flush=True)  # noqa: T201 - the operator's terminal
+
+
+def _accounts(gateway: Gateway) -> str:
+    count = len(gateway.tokens.records)
+    if gateway.options.sandbox is not None:
+        return f"{count} made-up ones on a simulated upstream ({gateway.options.sandbox})"
+    if not count:
+        return "none yet: grokgate tokens import FILE"
+    return str(count)
+
+
+def _curl(base: str, key: str) -> list[str]:
+    return [
+        f"  curl -N {base}/v1/chat/completions \\",
+        f"    -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\",
+        f"    -d '{_EXAMPLE}'",
+    ]
+
+
+def _dialled(host: str) -> str:
+    """Name an address that can be connected to, where the server listens on all of them."""
+    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
+        return "127.0.0.1"
+    return host
+
+
+def _take_signals(gateway: Gateway) -> None:
+    if sys.platform == "win32":
+        return
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, gateway.drain.begin)
+
+
+async def _welcome(gateway: Gateway) -> None:
+    """Announce once the server accepts connections, which is only after its lifespan began."""
+    if not gateway.options.announce:
+        return
+    host, port = gateway.boot.server.host, gateway.boot.server.port
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(_dialled(host), port)
+        except OSError:
+            await asyncio.sleep(_PROBE_S)
+        else:
+            writer.close()
+            break
+    announce(gateway)
+
+
+async def _drain_when_orphaned(gateway: Gateway) -> None:
+    """Stop once the command that started this process is gone: nobody else would stop it."""
+    command = os.getppid()
+    while os.getppid() == command:  # noqa: ASYNC110 - nobody tells a process that it lost its parent
+        await asyncio.sleep(_ORPHAN_S)
+    gateway.log.error("command_gone")
+    gateway.drain.begin()
+
+
+async def _hand_over(gateway: Gateway) -> None:
+    """Let the server stop once the drain has ended."""
+    await gateway.drain.finished()
+    gateway.log.info("drained", left=gateway.drain.inflight)
+    os.kill(os.getpid(), signal.SIGINT)

@@ -1,0 +1,21 @@
+"""The test kit: a gateway, a scripted upstream, a sandbox and a clock for the tests of a plugin."""
+
+from grokgate.testing.clock import FakeClock
+from grokgate.testing.conformance import check_plugin
+from grokgate.testing.gateway import Pool, RunningGateway, make_card, running_gateway
+from grokgate.testing.server import free_port, running_sandbox, serving
+from grokgate.testing.upstream import Asked, FakeUpstream
+
+__all__ = [
+    "Asked",
+    "FakeClock",
+    "FakeUpstream",
+    "Pool",
+    "RunningGateway",
+    "check_plugin",
+    "free_port",
+    "make_card",
+    "running_gateway",
+    "running_sandbox",
+    "serving",
+]

@@ -1,0 +1,121 @@
+"""Whether a plugin keeps the rules that every route of the gateway keeps."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import httpx
+from litestar.handlers import HTTPRouteHandler
+
+from grokgate.plugin import RouteSpec
+from grokgate.testing.conduct import check_conduct, error_of
+from grokgate.testing.gateway import RunningGateway, running_gateway
+
+_ENVELOPE = {"message", "type", "param", "code"}
+_UNAUTHORIZED, _NOT_FOUND, _SERVER_ERROR = 401, 404, 500
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_BAD_BODIES = (
+    b"",
+    b"[]",
+    b'"text"',
+    b"{",
+    b"[" * 20_000,
+    b"\xff\xfe",
+    b'{"a":' + b"9" * 400 + b"}",
+)
+_CREDENTIAL = "planted-credential-of-an-account"
+
+
+async def check_plugin(plugin: Any, *, requests: Mapping[str, Any] | None = None) -> None:
+    """Run *plugin* in a gateway and check the rules of its README's list.
+
+    Checked: it loads; settings are described in both languages; routes carry a summary; without a
+    key 401 and behind a switch 404 `endpoint_disabled`, both before the body is read; hostile
+    bodies are 4xx in the envelope. For each request given: an unknown ``model`` is 404
+    `model_not_found`, streams end with a whole frame, and no lease is open after success, failure,
+    disconnect and cancel. At the end no key and no credential is in a log.
+
+    Args:
+        plugin: Its module, or an object with its hooks.
+        requests: Route id → a valid JSON body for its POST, or a list of bodies such as a unary and
+            a streamed one. Every route with ``creates_work`` needs one.
+
+    Raises:
+        AssertionError: Names the rule and the route.
+    """
+    samples = requests or {}
+    async with running_gateway(plugin, tokens={_CREDENTIAL: 1000}) as gateway:
+        _check_settings(gateway)
+        for spec in gateway.gateway.plugins[0].routes:
+            for method, path in _endpoints(spec):
+                await _check_route(gateway, spec, method, path)
+            bodies = samples.get(spec.id, [])
+            for body in bodies if isinstance(bodies, list) else [bodies]:
+                await check_conduct(gateway, _post_path(spec), body)
+            assert bodies or not spec.creates_work, (
+                f"{spec.id} creates work: name a valid body, check_plugin(…, requests={{…}})"
+            )
+        assert gateway.pool.open_leases == 0, "a lease is open after all requests have ended"
+        routes = gateway.gateway.plugins[0].routes
+        logged = repr(gateway.logs)
+        assert gateway.key not in logged, "the API key is in the log"
+        assert _CREDENTIAL not in logged, "a credential is in the log"
+    off = {f"downstream.enable_{spec.id}": False for spec in routes}
+    async with running_gateway(plugin, settings=off) as gateway:
+        for spec in routes:
+            for method, path in _endpoints(spec):
+                reply = await gateway.client.request(method, path, content=b"{")
+                _expect(reply, _NOT_FOUND, "endpoint_disabled", f"{method} {path} switched off")
+
+
+def _expect(reply: httpx.Response, status: int, code: str, where: str) -> None:
+    assert reply.status_code == status, f"{where} answered {reply.status_code}, not {status}"
+    found = _envelope(reply, where)["code"]
+    assert found == code, f"{where}: the code is {found}, not {code}"
+
+
+def _check_settings(gateway: RunningGateway) -> None:
+    owner = gateway.gateway.plugins[0].name
+    for field in gateway.gateway.settings.fields.values():
+        if field.owner == owner and field.section is not None:
+            english, chinese = field.help["en"], field.help["zh"]
+            assert english != chinese, f"setting {field.key} lacks its Chinese description"
+
+
+def _endpoints(spec: RouteSpec) -> Iterator[tuple[str, str]]:
+    for handler in spec.handlers:
+        assert isinstance(handler, HTTPRouteHandler), f"{spec.id}: not an HTTP handler"
+        assert handler.summary or spec.summary, f"{spec.id}: no summary for OpenAPI"
+        for path in sorted(handler.paths):
+            for method in sorted(handler.http_methods):
+                yield method, _filled(path)
+
+
+def _post_path(spec: RouteSpec) -> str:
+    """Return the path its sample bodies are for: the first POST, in the order of the handlers."""
+    return next(path for method, path in _endpoints(spec) if method == "POST")
+
+
+async def _check_route(gateway: RunningGateway, spec: RouteSpec, method: str, path: str) -> None:
+    where = f"{method} {path}"
+    client = gateway.client
+    if spec.access == "key":
+        reply = await client.request(method, path, content=b"{", headers={"authorization": ""})
+        _expect(reply, _UNAUTHORIZED, "invalid_api_key", f"{where} without a key")
+    for body in _BAD_BODIES if method in _WITH_BODY else ():
+        reply = await client.request(method, path, content=body)
+        assert 400 <= reply.status_code < _SERVER_ERROR, (  # noqa: PLR2004 - any 4xx
+            f"{where} with a hostile body answered {reply.status_code}"
+        )
+        _envelope(reply, where)
+
+
+def _envelope(reply: httpx.Response, where: str) -> dict[str, Any]:
+    error = error_of(reply)
+    assert set(error) >= _ENVELOPE, f"{where}: no error envelope"
+    return error
+
+
+def _filled(path: str) -> str:
+    """Put a word into every parameter of a path."""
+    parts = ["x" if part.startswith("{") else part for part in path.split("/")]
+    return "/" + "/".join(part for part in parts if part)

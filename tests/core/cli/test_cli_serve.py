@@ -1,0 +1,57 @@
+"""Starts that are refused before anything runs."""
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., Any]
+
+
+@pytest.mark.parametrize("command", ["serve", "sandbox"])
+def test_a_port_in_use_is_one_line(run: Run, command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run(command, "--port", str(port))
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith(
+        f"grokgate: cannot listen on 127.0.0.1 port {port} (Address already in use)."
+    )
+    assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("option", ["--port=70000", "--port=-1", "--accounts=many"])
+def test_a_number_out_of_range_is_a_wrong_argument(run: Run, option: str) -> None:
+    done = run("serve", option)
+
+    assert done.code == 2
+    assert "must be a number from 0 to" in done.err
+
+
+def test_a_data_folder_that_is_a_file_is_one_line(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DATA_DIR", "file")
+
+    for command in ("serve", "tokens list", "keys create", "config check"):
+        done = run(*command.split())
+        assert (done.code, done.out) == (1, "")
+        assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--host", "0.0.0.0"], "the sandbox listens on loopback only"),
+        (["--profile", "1999-01"], "the sandbox speaks 2026-02, 2026-04"),
+    ],
+)
+def test_a_sandbox_refuses_what_it_cannot_be(run: Run, arguments: list[str], reason: str) -> None:
+    done = run("sandbox", *arguments)
+
+    assert done.code == 1
+    assert reason in done.err

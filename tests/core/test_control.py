@@ -1,0 +1,143 @@
+import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+import structlog
+from structlog.testing import LogCapture
+
+from grokgate import control
+from grokgate.control import SOCKET_NAME, OperationFailed, Operations
+from grokgate.errors import StateError
+from grokgate.offline import opened
+
+pytestmark = pytest.mark.anyio
+
+LOG = structlog.wrap_logger(None, processors=[LogCapture()])
+
+
+@asynccontextmanager
+async def serving(folder: Path) -> AsyncIterator[Operations]:
+    """Answer on the folder's socket, as a running service does."""
+    async with (
+        opened(folder, {}, create=True, log=LOG) as operations,
+        control.serve(folder, operations, log=LOG),
+    ):
+        yield operations
+
+
+@pytest.mark.parametrize("name", ["data", "d" * 120])
+async def test_a_command_is_answered_however_deep_the_folder_lies(
+    tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / name
+    async with serving(folder):
+        made = await control.ask(folder, "keys.create", {"name": "laptop"})
+        listed = await control.ask(folder, "keys.list", {})
+
+    assert made["record"]["name"] == "laptop"
+    assert [key["name"] for key in listed] == ["laptop"]
+
+
+async def test_only_the_owner_may_use_the_socket(tmp_path: Path) -> None:
+    async with serving(tmp_path):
+        mode = (tmp_path / SOCKET_NAME).stat().st_mode
+
+    assert stat.S_IMODE(mode) == 0o600
+    assert not (tmp_path / SOCKET_NAME).exists()
+
+
+@pytest.mark.parametrize("name", ["data", "d" * 120])
+async def test_without_a_service_there_is_no_connection(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConnectionError):
+        await control.ask(tmp_path / name, "keys.list", {})
+
+
+async def test_a_socket_that_a_crash_left_behind_is_no_service(tmp_path: Path) -> None:
+    async with serving(tmp_path):
+        (tmp_path / SOCKET_NAME).rename(tmp_path / "kept")
+    (tmp_path / "kept").rename(tmp_path / SOCKET_NAME)
+
+    with pytest.raises(ConnectionError):
+        await control.ask(tmp_path, "keys.list", {})
+    async with serving(tmp_path):
+        assert await control.ask(tmp_path, "keys.list", {}) == []
+
+
+REFUSALS: list[tuple[str, dict[str, Any], str]] = [
+    ("keys.revoke", {"key": "nobody"}, "No active key"),
+    ("keys.revoke", {}, "missing required field"),
+    ("keys.create", {"name": "x" * 200}, "at most"),
+    ("tokens.import", {"text": "abc", "mode": "destroy"}, "Invalid enum value"),
+    ("tokens.export", {"form": "z"}, "Invalid enum value"),
+    ("tokens.burn", {}, "unknown operation 'tokens.burn'"),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "reason"), REFUSALS)
+async def test_a_refusal_reaches_the_operator(
+    tmp_path: Path, name: str, arguments: dict[str, Any], reason: str
+) -> None:
+    async with serving(tmp_path):
+        with pytest.raises(OperationFailed, match=reason):
+            await control.ask(tmp_path, name, arguments)
+
+
+@pytest.mark.parametrize("request_line", [b"", b"no json\n", b"[]\n", b"{}\n"])
+async def test_nonsense_on_the_socket_hurts_nobody(tmp_path: Path, request_line: bytes) -> None:
+    async with serving(tmp_path):
+        async with await anyio.connect_unix(tmp_path / SOCKET_NAME) as stream:
+            await stream.send(request_line)
+            await stream.send_eof()
+            with anyio.fail_after(5):
+                await _drained(stream)
+
+        assert await control.ask(tmp_path, "keys.list", {}) == []
+
+
+async def _drained(stream: Any) -> bytes:
+    try:
+        return bytes(await stream.receive())
+    except anyio.EndOfStream:
+        return b""
+
+
+async def test_a_service_that_says_nothing_is_reported(tmp_path: Path) -> None:
+    async def close(stream: Any) -> None:
+        await stream.receive()
+        await stream.aclose()
+
+    async with (
+        await anyio.create_unix_listener(tmp_path / SOCKET_NAME) as listener,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(listener.serve, close)
+        with pytest.raises(StateError, match="closed the connection"):
+            await control.ask(tmp_path, "keys.list", {})
+        group.cancel_scope.cancel()
+
+
+async def test_a_look_into_an_empty_folder_makes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="no database in the data folder"):
+        async with opened(tmp_path / "data", {}, create=False, log=LOG):
+            pass
+
+    assert not any(tmp_path.iterdir())  # noqa: ASYNC240 - a folder of this test
+
+
+async def test_imported_accounts_are_listed_masked_and_exported_in_the_clear(
+    tmp_path: Path,
+) -> None:
+    secret = "a" * 20 + "0123456789"
+    async with opened(tmp_path, {}, create=True, log=LOG) as operations:
+        report = await operations.run("tokens.import", {"text": secret})
+        listed = await operations.run("tokens.list", {})
+        exported = await operations.run("tokens.export", {"form": "text"})
+
+    assert len(report["added"]) == 1
+    assert listed[0]["masked"] == "…456789"
+    assert secret not in repr(listed)
+    assert exported == {"text": f"{secret}\n"}

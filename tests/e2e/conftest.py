@@ -1,0 +1,49 @@
+"""The gateways that the probes of one file share."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+
+from e2e.probe import Probe, probe
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty working folder."""
+    return tmp_path_factory.mktemp("gateway")
+
+
+@pytest.fixture(scope="module")
+def environ() -> dict[str, str]:
+    """Settings of the file's gateway; a file that needs some has a fixture of this name."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+async def gateway(folder: Path, environ: dict[str, str]) -> AsyncIterator[Probe]:
+    """A gateway in front of a sandbox, for all probes of a file."""
+    async with probe(folder, environ) as running:
+        yield running
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> "Start":
+    """Starts a gateway of the test's own, again on the same folder when called again."""
+    return Start(tmp_path)
+
+
+class Start:
+    """Makes probes on one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, environ: dict[str, str] | None = None) -> AbstractAsyncContextManager[Probe]:
+        return probe(self.folder, environ or {})

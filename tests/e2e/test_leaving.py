@@ -1,0 +1,114 @@
+"""Clients that leave: the upstream call ends, the account is free, the books agree (P5)."""
+
+import time
+
+import pytest
+
+from e2e.probe import KEY, QUOTA, Probe, at_once, body
+from e2e.wire import connect
+from grokgate.sandbox import Pace
+
+pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
+
+CLOSED_S = 0.5
+"""From the client's leaving to the end of the upstream call."""
+FREE_S = 1.0
+SILENT = {
+    "no status": Pace(stall="headers"),
+    "status only": Pace(stall="line", lines=0),
+    "no output": Pace(stall="line", lines=2),
+}
+
+
+@pytest.fixture(scope="module")
+def environ() -> dict[str, str]:
+    return {"TOKEN__MAX_INFLIGHT": "32"}
+
+
+async def leave_while_asked(gateway: Probe, *, stream: bool) -> float:
+    """Ask, close the connection once the call has reached upstream, return when that was."""
+    async with connect(gateway.service.base) as connection:
+        headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
+        request = gateway.http.build_request("POST", "/", json=body("bye", stream=stream))
+        await connection.send("POST", "/v1/chat/completions", headers, request.content)
+        await gateway.until(lambda: gateway.sandbox.journal.inflight() == 1, 5)
+        connection.leave()
+        return time.monotonic()
+
+
+async def test_leaving_streams_closes_them_upstream(gateway: Probe) -> None:
+    """100 streams at 10 tokens a second; each client leaves after its first output."""
+    await gateway.fill(*[QUOTA] * 10)
+    left_at: dict[str, float] = {}
+
+    async def taste(number: int) -> None:
+        name = f"client-{number:03}"
+        async with gateway.stream(f"{name}\n@sim tokens=300 delay_ms=100") as response:
+            async for text in response.aiter_text():
+                if "Tokens" in text:
+                    break
+        left_at[name] = time.monotonic()
+
+    await at_once(100, taste)
+    await gateway.until(lambda: gateway.sandbox.journal.inflight() == 0, 5)
+
+    await gateway.idle(FREE_S)
+    delays = sorted(
+        (call.closed_s or 0) - left_at[name] for name in left_at for call in gateway.calls(name)
+    )
+    assert len(delays) == 100
+    assert delays[98] <= CLOSED_S
+    assert {call.outcome for call in gateway.calls()} == {"abandoned"}
+    await gateway.becomes(10 * QUOTA - 100, gateway.quota)
+
+
+@pytest.mark.parametrize("silence", SILENT)
+@pytest.mark.parametrize("stream", [False, True], ids=["unary", "streamed"])
+async def test_leaving_a_silent_upstream(gateway: Probe, silence: str, *, stream: bool) -> None:
+    tokens = await gateway.fill(QUOTA, QUOTA)
+    gateway.sandbox.rules.add(SILENT[silence], prompt="bye")
+
+    left_at = await leave_while_asked(gateway, stream=stream)
+    await gateway.until(lambda: gateway.sandbox.journal.inflight() == 0, 5)
+
+    [call] = gateway.calls()
+    assert call.closed_s
+    assert call.closed_s - left_at <= CLOSED_S
+    await gateway.idle(FREE_S)
+    assert (await gateway.chat()).status_code == 200
+    assert {await gateway.status(token) for token in tokens} == {"active"}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["unary", "streamed"])
+async def test_quota_of_an_abandoned_call_is_spent(gateway: Probe, *, stream: bool) -> None:
+    """The upstream had accepted it, so it counts there."""
+    [token] = await gateway.fill(QUOTA)
+    gateway.sandbox.rules.add(Pace(stall="line", lines=2))
+
+    await leave_while_asked(gateway, stream=stream)
+    await gateway.idle(FREE_S + CLOSED_S)
+
+    await gateway.becomes(1, gateway.used)
+    assert gateway.account(token).units_taken == 1
+
+
+async def test_leaving_within_an_answer_that_is_not_streamed(gateway: Probe) -> None:
+    await gateway.fill(QUOTA)
+    gateway.sandbox.rules.add(Pace(gap_ms=50))
+
+    left_at = await leave_while_asked(gateway, stream=False)
+    await gateway.until(lambda: gateway.sandbox.journal.inflight() == 0, 5)
+
+    [call] = gateway.calls()
+    assert (call.closed_s or 0) - left_at <= CLOSED_S
+    assert call.outcome == "abandoned"
+
+
+async def test_client_that_left_is_counted_as_such(gateway: Probe) -> None:
+    await gateway.fill(QUOTA)
+    gateway.sandbox.rules.add(Pace(stall="headers"))
+    before = await gateway.counted(499)
+
+    await leave_while_asked(gateway, stream=False)
+
+    await gateway.becomes(before + 1, lambda: gateway.counted(499))

@@ -1,0 +1,127 @@
+"""What must not be found on disk, in logs, metrics or error messages (V38, V39, P12)."""
+
+import base64
+from pathlib import Path
+
+import httpx
+import pytest
+
+from e2e.probe import KEY, METRICS_KEY, QUOTA, Probe, body
+from grokgate import control
+from grokgate.sandbox import AccountState, CfChallenge, Cut, ErrorAfter200, HttpStatus, RateLimit
+from grokgate.sandbox.faults import LEAD
+
+pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
+
+PROMPT = "canary-of-the-prompt-4f1d"
+ANSWER = "canary-of-the-answer-9b2e"
+WRONG_KEY = "sk-canary-of-a-wrong-key-77aa"
+QUERY = "canary-of-the-query-c3d0"
+FAULTS = (
+    AccountState(state="expired"),
+    CfChallenge(),
+    Cut(lines=LEAD + 2),
+    Cut(lines=LEAD + 2, bytes=5, mode="reset"),
+    Cut(lines=0),
+    ErrorAfter200(place="middle"),
+    HttpStatus(code=500, message=PROMPT),
+    HttpStatus(code=401),
+    RateLimit(retry_after_s=1),
+)
+
+
+@pytest.fixture(scope="module")
+def environ() -> dict[str, str]:
+    return {"LOG__LEVEL": "debug", "GROK__MAX_RETRY": "0"}
+
+
+class Trail:
+    """A gateway after much use, and the secrets it saw."""
+
+    def __init__(self, gateway: Probe, secrets: dict[str, str], errors: list[str]) -> None:
+        self.gateway = gateway
+        self.secrets = secrets
+        self.errors = errors
+
+
+@pytest.fixture(scope="module")
+async def trail(gateway: Probe) -> Trail:
+    """Answers, faults and wrong requests, all with words that can be found again."""
+    tokens: list[str] = []
+    errors: list[str] = []
+    spoken = base64.urlsafe_b64encode(f'{{"city":"{ANSWER}"}}'.encode()).decode().rstrip("=")
+    prompt = f"{PROMPT}\n@sim scenario=tools args={spoken}"
+    tokens += await gateway.fill(QUOTA, QUOTA)
+    assert ANSWER in (await gateway.chat(prompt)).text
+    assert ANSWER in (await gateway.read(prompt)).content
+    for fault in FAULTS:
+        tokens += await gateway.fill(QUOTA, QUOTA)
+        gateway.sandbox.rules.add(fault)
+        errors.append((await gateway.chat(prompt)).text)
+        errors.append(str((await gateway.read(prompt)).error))
+    errors += await _wrong_requests(gateway)
+    made = await control.ask(gateway.service.data_dir, "keys.create", {"name": "canary"})
+    secrets = {f"account {number}": token for number, token in enumerate(tokens)}
+    secrets |= {"prompt": PROMPT, "answer": ANSWER, "made key": made["key"], "key": KEY}
+    secrets |= {"metrics key": METRICS_KEY, "wrong key": WRONG_KEY, "query": QUERY}
+    return Trail(gateway, secrets, errors)
+
+
+async def _wrong_requests(gateway: Probe) -> list[str]:
+    wrong = {"authorization": f"Bearer {WRONG_KEY}"}
+    broken = f'{{"model": "grok-4", "messages": [{{"role": "user", "content": "{PROMPT}"'
+    asked = [
+        await gateway.http.post("/v1/chat/completions", json=body(PROMPT), headers=wrong),
+        await gateway.http.post("/v1/chat/completions", content=broken),
+        await gateway.http.post("/v1/chat/completions", json=body(PROMPT, temperature=9)),
+        await gateway.http.get("/v1/models", params={"key": QUERY}, headers=wrong),
+        await gateway.http.get("/v1/no-such-thing", params={"api_key": QUERY}),
+    ]
+    assert all(isinstance(answer, httpx.Response) for answer in asked)
+    return [answer.text for answer in asked]
+
+
+def found(trail: Trail, text: bytes) -> list[str]:
+    return [name for name, secret in trail.secrets.items() if secret.encode() in text]
+
+
+def logged(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.glob("logs/*.log")))
+
+
+async def test_files_hold_no_secret_in_the_clear(trail: Trail) -> None:
+    folder = trail.gateway.service.folder
+    files = [path for path in folder.rglob("*") if path.is_file()]
+
+    assert {path.relative_to(folder).parts[0] for path in files} == {"data", "logs"}
+    assert {str(path): found(trail, path.read_bytes()) for path in files} == {
+        str(path): [] for path in files
+    }
+
+
+async def test_log_shows_that_much_happened_but_no_secret(trail: Trail) -> None:
+    text = logged(trail.gateway.service.folder)
+
+    assert b'"token_expired"' in text
+    assert text.count(b'"msg":"request"') >= 2 * len(FAULTS)
+    assert found(trail, text) == []
+
+
+async def test_terminal_shows_no_secret(trail: Trail) -> None:
+    assert found(trail, trail.gateway.service.text.encode()) == []
+
+
+async def test_metrics_hold_no_secret(trail: Trail) -> None:
+    assert found(trail, (await trail.gateway.metrics()).encode()) == []
+
+
+async def test_errors_hold_no_secret(trail: Trail) -> None:
+    assert len(trail.errors) > 2 * len(FAULTS)
+    assert found(trail, "".join(trail.errors).encode()) == []
+
+
+async def test_accounts_are_listed_masked(trail: Trail) -> None:
+    rows = await control.ask(trail.gateway.service.data_dir, "tokens.list", {})
+
+    assert rows
+    assert found(trail, repr(rows).encode()) == []

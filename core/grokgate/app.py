@@ -13,7 +13,7 @@ Routes stay mounted while the process runs; the switches decide whether they ans
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ from litestar import Litestar, Request, Router
 from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
+from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Guard, Scope
 
 from grokgate import __version__, process
@@ -29,13 +30,15 @@ from grokgate.http.auth import AsyncGuard, Connection, Find, identify, require_k
 from grokgate.http.body import MULTIPART, StrictJson, require_readable, strict_json
 from grokgate.http.disconnect import CancelOnDisconnect
 from grokgate.http.errors import exception_handler
-from grokgate.http.idempotency import Idempotency, reserve
+from grokgate.http.idempotency import Idempotency, reserving
 from grokgate.http.limits import require_allowed
+from grokgate.http.openapi import Operation, complete
 from grokgate.http.outer import Drain, Outer, RequestMetrics
 from grokgate.http.probes import probes
 from grokgate.http.switches import require_enabled
 from grokgate.http.unsupported import EndpointNotSupported, is_unsupported
 from grokgate.objects import Objects
+from grokgate.plugin.context import Ctx
 from grokgate.plugin.records import Caller, RouteSpec
 from grokgate.plugin.stream import OpenStreams
 
@@ -120,6 +123,8 @@ class GatewayServices(Protocol):
     def metrics(self) -> AppMetrics: ...  # noqa: D102
     @property
     def drain(self) -> Ending: ...  # noqa: D102
+    @property
+    def enabled_routes(self) -> frozenset[str]: ...  # noqa: D102
 
     def context(self, plugin: str, /) -> Any:
         """Return the context of a plugin."""
@@ -172,8 +177,20 @@ def create_app(gateway: GatewayServices, *, life: Life | None = None) -> Outer:
 
 def api_document(gateway: GatewayServices) -> Mapping[str, Any]:
     """Describe all routes of *gateway* as an OpenAPI document; `http.openapi.filtered` cuts it."""
-    described = OpenAPIConfig(title="Grokgate", version=__version__)
-    return mount(gateway, openapi=described).openapi_schema.to_schema()
+    app = mount(gateway, openapi=OpenAPIConfig(title="Grokgate", version=__version__))
+    document = app.openapi_schema.to_schema()
+    complete(document, _operations(app))
+    return document
+
+
+def _operations(app: Litestar) -> Iterator[Operation]:
+    """List what the document of *app* describes: the operations of the plugins' routes."""
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for handler in route.route_handlers:
+                if handler.resolve_include_in_schema():
+                    for method in handler.http_methods:
+                        yield route.path_format, method.lower(), handler.opt
 
 
 def mount(
@@ -242,10 +259,11 @@ def _route(gateway: GatewayServices, plugin: str, spec: RouteSpec) -> Router:
     protected = spec.creates_work and spec.access == "key"  # others have no caller to own a reply
     return Router(
         "/",
-        route_handlers=spec.handlers,
+        route_handlers=[reserving(handler) for handler in spec.handlers]
+        if protected
+        else spec.handlers,
         guards=[_guard(gateway, spec)],
         middleware=[once] if protected else [],
-        before_request=reserve if protected else None,
         opt={"route_id": spec.id, "family": spec.family, "plugin": plugin},
         tags=[spec.id],
     )
@@ -257,7 +275,7 @@ def _guard(gateway: GatewayServices, spec: RouteSpec) -> Guard:
     def settings() -> Snapshot:
         return gateway.settings.snapshot
 
-    switch, body = require_enabled(settings), require_readable(_body_limit(settings))
+    switch, body = require_enabled(lambda: gateway), require_readable(_body_limit(settings))
     match spec.access:
         case "key":
             key = require_key(_find(gateway), gateway.anonymous)
@@ -292,7 +310,9 @@ async def _deny(_: Connection, __: BaseRouteHandler) -> None:
     raise AuthenticationFailed
 
 
-async def _provide_caller(request: Request[Any, Any, Any]) -> Caller:
+async def _provide_caller(request: Request[Any, Any, Any], ctx: Ctx[Any]) -> Caller:  # noqa: ARG001 - see below
+    # Named, so that one dependency follows the other: for independent ones Litestar starts a task
+    # each, at every request.
     caller: Caller = request.scope["state"]["caller"]
     return caller
 

@@ -214,7 +214,7 @@ class NoTokenAvailable(GatewayError):
     ) -> None:
         super().__init__(message, retry_after_s=retry_after_s)
         self.resets_known = resets_known
-        """False: of some fitting account nobody knows when it returns, so asking upstream may help."""
+        """False: of some fitting account nobody knows when it returns; asking upstream may help."""
 
 
 class NoTokensConfigured(GatewayError):

@@ -148,6 +148,8 @@ class Answer:
         )
 
     def _answer(self, text: str) -> tuple[Piece, ...]:
+        if not text:
+            return ()
         self._text.add(text)
         if self._answering:
             return (("content", text),)
@@ -155,7 +157,7 @@ class Answer:
         return (*self._close_tag(), ("content", text))
 
     def _think(self, event: ThinkingDelta) -> tuple[Piece, ...]:
-        if self._answering:
+        if self._answering or not event.text:
             return ()
         self._thought.add(event.text)
         if event.summary:

@@ -1,7 +1,7 @@
 """What chat messages attach: listed, decoded or fetched, all before an account is leased."""
 
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any, NoReturn
 
 import anyio
 
@@ -66,18 +66,27 @@ async def load(
         for place, source in enumerate(sources)
         if not source.is_address
     }
+    remote = [place for place in range(len(sources)) if place not in blobs]
 
-    async def get(place: int, source: Source) -> None:
+    async def get(place: int) -> None:
+        source = sources[place]
         blobs[place] = accept(await _fetched(source, fetch, request_id), source, limit=limit)
 
+    if remote:
+        await _side_by_side(get, remote)
+    return [blobs[place] for place in range(len(sources))]
+
+
+async def _side_by_side(
+    get: Callable[[int], Coroutine[Any, Any, None]], places: Iterable[int]
+) -> None:
+    """Run *get* for all *places* at once; the first error ends the others and is raised."""
     try:
         async with anyio.create_task_group() as group:
-            for place, source in enumerate(sources):
-                if source.is_address:
-                    group.start_soon(get, place, source)
+            for place in places:
+                group.start_soon(get, place)
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None
-    return [blobs[place] for place in range(len(sources))]
 
 
 async def _fetched(source: Source, fetch: Fetch, request_id: str) -> Blob:

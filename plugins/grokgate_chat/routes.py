@@ -8,7 +8,7 @@ from grokgate.plugin import Ctx, CurrentCaller, EventStream, Exchange, Settings
 from grokgate.upstream import Clock, Conversation
 from grokgate_chat.attachments import attachments, load
 from grokgate_chat.reply import Head, StreamWriter, complete
-from grokgate_chat.schema import ChatCompletion, ChatRequest
+from grokgate_chat.schema import ChatChunk, ChatCompletion, ChatRequest
 from grokgate_chat.translate import (
     check,
     is_streamed,
@@ -21,7 +21,12 @@ from grokgate_chat.translate import (
 _MEGABYTE = 2**20
 
 
-@post("/v1/chat/completions", status_code=200, summary="Answer a conversation.")
+@post(
+    "/v1/chat/completions",
+    status_code=200,
+    summary="Answer a conversation.",
+    opt={"event": ChatChunk},
+)
 async def create_completion(
     ctx: Ctx[Settings],
     caller: CurrentCaller,
@@ -37,9 +42,9 @@ async def create_completion(
     blobs = await load(attachments(data), ctx.fetch, limit=limit, request_id=caller.request_id)
     prompt = to_conversation(data, blobs)
     call = to_call(prompt, card=card, caller=caller, options=shared.grok, streamed=streamed)
+    view = to_view(data, shared.grok)
     exchange = await ctx.dispatcher.open(call)
     head = _head(data, prompt, exchange, ctx.clock)
-    view = to_view(data, shared.grok)
     if streamed:
         writer = StreamWriter(exchange, head, view, include_usage=wants_usage(data))
         return _stream(exchange, writer, keepalive_s=shared.grok.sse_keepalive_sec)

@@ -69,7 +69,7 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
 
     model: str
     messages: Annotated[Sequence[ChatMessage], Meta(min_length=1)]
-    stream: bool | Literal["true", "false"] | None = None
+    stream: bool | None = None
     stream_options: StreamOptions | None = None
     reasoning_effort: Effort | None = None
     thinking: Literal["enabled", "disabled"] | Thinking | None = None
@@ -162,6 +162,15 @@ class LastDelta(Struct, frozen=True, kw_only=True):
     search_sources: Sequence[SearchSource] | UnsetType = UNSET
 
 
+class Delta(LastDelta, frozen=True, kw_only=True):
+    """What one piece of a streamed choice adds."""
+
+    role: Literal["assistant"] | UnsetType = UNSET
+    content: str | UnsetType = UNSET
+    refusal: str | UnsetType | None = UNSET
+    reasoning_content: str | UnsetType = UNSET
+
+
 class PromptDetails(Struct, frozen=True, kw_only=True):
     """Parts of the prompt's count."""
 
@@ -202,3 +211,25 @@ class ChatCompletion(Struct, frozen=True, kw_only=True):
     usage: CompletionUsage
     service_tier: Literal["default"] = "default"
     system_fingerprint: str | None
+
+
+class ChunkChoice(Struct, frozen=True, kw_only=True):
+    """One alternative's part of a piece."""
+
+    index: int
+    delta: Delta
+    logprobs: None
+    finish_reason: FinishReason | None
+
+
+class ChatChunk(Struct, frozen=True, kw_only=True):
+    """One piece of a streamed answer. For the documentation: `StreamWriter` writes the bytes."""
+
+    id: str
+    object: Literal["chat.completion.chunk"]
+    created: int
+    model: str
+    system_fingerprint: str | None
+    service_tier: Literal["default"]
+    choices: Sequence[ChunkChoice]
+    usage: CompletionUsage | UnsetType | None = UNSET

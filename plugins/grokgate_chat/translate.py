@@ -52,7 +52,7 @@ class ChatOptions(Protocol):
 def is_streamed(request: ChatRequest, *, default: bool, accept: str) -> bool:
     """Decide the reply mode (F-API-05); *default* is the operator's ``grok.stream``."""
     if request.stream is not None:
-        return request.stream in (True, "true")
+        return request.stream
     wants_json = "application/json" in accept and "text/event-stream" not in accept
     return default and not wants_json
 

@@ -174,15 +174,45 @@ async def test_error_of_the_source_becomes_error_frames_without_a_clean_end() ->
     assert source.closed == 1
 
 
-async def test_defect_of_a_renderer_becomes_an_internal_error() -> None:
-    def broken(_: str) -> list[bytes]:
-        raise LookupError("detail")
+def broken(*_: Any) -> list[bytes]:
+    raise LookupError("detail")
 
+
+@pytest.mark.parametrize(
+    ("renderer", "before"), [("frames", b""), ("finish", b"data: a\n\ndata: b\n\n")]
+)
+async def test_defect_of_a_renderer_becomes_an_internal_error(renderer: str, before: bytes) -> None:
     source = Source("a", "b")
-    async with stream(source, frames=broken) as connect:
+    async with stream(source, **{renderer: broken}) as connect:
         _, written = await whole(connect)
 
-    assert b"".join(written) == b"data: error internal_error\n\n" + DONE
+    assert b"".join(written) == before + b"data: error internal_error\n\n" + DONE
+    assert source.closed == 1
+
+
+async def test_error_that_cannot_be_told_cuts_the_stream() -> None:
+    source = Source("a", UpstreamTimeout())
+    async with stream(source, failure=broken) as connect:
+        reader, writer = await connect()
+        received = await reader.read()
+        writer.close()
+
+    assert DONE not in received
+    assert not received.endswith(b"0\r\n\r\n")
+    assert source.closed == 1
+
+
+async def test_client_that_leaves_leaves_no_task_behind() -> None:
+    source = Source("a", silent=True)
+    async with stream(source, keepalive_s=60) as connect:
+        before = asyncio.all_tasks()
+        reader, writer = await connect()
+        await reader.readuntil(b"data: a")
+        begun = asyncio.all_tasks() - before
+        writer.transport.abort()
+        await asyncio.wait(begun)
+
+        assert asyncio.all_tasks() <= before
     assert source.closed == 1
 
 

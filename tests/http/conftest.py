@@ -14,6 +14,7 @@ from typing_extensions import Annotated  # noqa: UP035 - Litestar resolves it at
 
 from grokgate.app import create_app
 from grokgate.drain import Drain
+from grokgate.objects import Objects
 from grokgate.plugin import Caller, CurrentCaller, RouteSpec
 from grokgate.settings.core import AppSettings, CompatSettings, LimitsSettings
 from grokgate.telemetry import Metrics
@@ -54,6 +55,9 @@ class Plugin(Struct, frozen=True):
 
 
 class Gateway:
+    objects: Objects
+    """Assigned by the tests that need it."""
+
     def __init__(self) -> None:
         self.settings = Settings()
         self.keys = Keys()
@@ -62,6 +66,10 @@ class Gateway:
         self.log = CapturingLogger()
         self.plugins = [Plugin("sample", ROUTES)]
         self.up = True
+
+    @property
+    def enabled_routes(self) -> frozenset[str]:
+        return self.settings.snapshot.enabled_routes
 
     def context(self, plugin: str) -> Any:
         return plugin

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from grokgate.errors import Overloaded, RequestTimeout
-from grokgate.http.arrival import Arrival, BodyBudget, head_fault
+from grokgate.http.arrival import Arrival, BodyBudget, head_fault, may_have_body
+from grokgate.http.departure import Departure
 
 pytestmark = pytest.mark.anyio
 
@@ -97,3 +98,44 @@ async def test_spooled_body_does_not_count_as_held() -> None:
     arrival = Arrival(messages(b"x" * 50), state, budget=BodyBudget(limit=10), idle_s=1)
 
     assert (await arrival())["type"] == "http.request"
+
+
+@pytest.mark.parametrize(
+    ("method", "version", "headers", "expected"),
+    [
+        ("POST", "1.1", [(b"content-length", b"2")], True),
+        ("POST", "1.1", [(b"content-length", b"0")], False),
+        ("POST", "1.1", [(b"transfer-encoding", b"chunked")], True),
+        ("POST", "1.1", [], False),
+        ("POST", "2", [], True),
+        ("GET", "2", [], False),
+    ],
+)
+def test_head_tells_whether_a_body_may_follow(
+    method: str, version: str, headers: list[tuple[bytes, bytes]], *, expected: bool
+) -> None:
+    scope: Any = {"method": method, "http_version": version, "headers": headers}
+
+    assert may_have_body(scope) is expected
+
+
+@pytest.mark.parametrize(("version", "announced"), [("1.1", True), ("2", False)])
+async def test_close_is_announced_where_the_protocol_knows_it(
+    version: str, *, announced: bool
+) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: Any = {
+        "method": "POST",
+        "http_version": version,
+        "path": "/v1/echo",
+        "headers": [(b"content-length", b"2")],
+        "state": {"request_id": "r"},
+    }
+    reply = Departure(send, scope, path="/v1/echo", open_to_origins=False)
+    await reply({"type": "http.response.start", "status": 401, "headers": []})
+
+    assert ((b"connection", b"close") in sent[0]["headers"]) is announced

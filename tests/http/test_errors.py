@@ -17,6 +17,7 @@ from grokgate import errors
 from grokgate.errors import (
     GatewayError,
     InvalidRequest,
+    LimitExceeded,
     ModelNotFound,
     NoTokenAvailable,
     NoTokensConfigured,
@@ -83,10 +84,18 @@ def test_long_delay_is_told_in_seconds_only() -> None:
     assert "retry-after-ms" not in headers
 
 
+@pytest.mark.parametrize("error", [LimitExceeded(), NoTokenAvailable(), Overloaded()])
+def test_refusal_for_now_always_tells_a_delay(error: GatewayError) -> None:
+    _, headers, _ = rendered(error)
+
+    assert int(headers["retry-after"]) >= 1
+
+
 def test_permanent_failure_asks_not_to_retry() -> None:
     _, headers, _ = rendered(NoTokensConfigured())
 
     assert headers["x-should-retry"] == "false"
+    assert "retry-after" not in headers
 
 
 @pytest.mark.parametrize(

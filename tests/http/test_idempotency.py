@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from litestar import Response, post
+from litestar import Request, Response, post
 from litestar.datastructures import UploadFile
 from litestar.params import JSONBody, MultipartBody
 from msgspec import Struct
@@ -456,3 +456,25 @@ async def test_full_disk_costs_the_record_not_the_answer(
 
     assert [reply.json()["number"] for reply in replies] == [1, 2]
     assert gateway.events("idempotent_reply_not_recorded")[0] == {"reason": "storage_unavailable"}
+
+
+async def test_hook_that_a_handler_brings_comes_after_the_reservation(
+    gateway: Any, work: Work
+) -> None:
+    seen: list[str] = []
+
+    async def look(request: Request[Any, Any, Any]) -> None:
+        seen.append(request.scope["path"])
+
+    @post("/v1/looked", status_code=200, before_request=look)
+    async def looked(data: JSONBody[Order]) -> Made:
+        return await work.do(data.item)
+
+    gateway.add("looked", looked, creates_work=True)
+    async with gateway.client() as client:
+        first, second = [
+            await client.post("/v1/looked", json={"item": "tea"}, headers=ONE) for _ in range(2)
+        ]
+
+    assert second.content == first.content
+    assert work.begun == len(seen) == 1

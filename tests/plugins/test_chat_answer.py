@@ -57,6 +57,13 @@ def test_reasoning_goes_where_the_view_says(view: View, reasoning: str, content:
     assert text(pieces, "content") == content
 
 
+def test_empty_pieces_are_none() -> None:
+    _, pieces = play(TAGGED, TextDelta(text=""), ThinkingDelta(text=""), *STORY)
+
+    assert all(text for _, text in pieces)
+    assert text(pieces, "content") == "<think>\nLet me see.\n</think>\nIt is."
+
+
 def test_reasoning_after_the_answer_began_is_dropped() -> None:
     _, pieces = play(SHOWN, TextDelta(text="It"), ThinkingDelta(text="Hm"), Activity(tool="x"))
 

@@ -19,6 +19,7 @@ from grokgate.upstream import (
 )
 from grokgate_chat.answer import View
 from grokgate_chat.reply import Head, StreamWriter, complete
+from grokgate_chat.schema import ChatChunk
 
 pytestmark = pytest.mark.anyio
 
@@ -100,6 +101,19 @@ def test_stream_is_the_one_of_the_contract() -> None:
         b'"prompt_tokens_details":{"cached_tokens":0},'
         b'"completion_tokens_details":{"reasoning_tokens":0},"grokgate":{"estimated":true}}}\n\n',
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("include_usage", [False, True])
+def test_frames_are_as_documented(*, include_usage: bool) -> None:
+    events = (
+        ThinkingDelta(text="Hm"),
+        TextDelta(text="Lis"),
+        Citation(url="https://a.example", title="A", number=1, start=0, end=3),
+        Source(url="https://a.example", title="A"),
+    )
+    for frame in stream(events, include_usage=include_usage):
+        chunk = msgspec.json.decode(frame[6:], type=ChatChunk)
+        assert msgspec.to_builtins(chunk) == msgspec.json.decode(frame[6:])
 
 
 def test_frames_have_no_usage_unless_asked_for() -> None:

@@ -57,9 +57,7 @@ def turns(request: ChatRequest, *blobs: Blob) -> tuple[Message, ...]:
         (None, True, "application/json", False),
         (None, True, "application/json, text/event-stream", True),
         (False, True, "", False),
-        ("false", True, "", False),
         (True, False, "application/json", True),
-        ("true", False, "", True),
     ],
 )
 def test_reply_mode(stream: object, default: bool, accept: str, streamed: bool) -> None:  # noqa: FBT001 - a table

@@ -17,10 +17,11 @@ The layers hand on what they learned in ``scope["state"]``:
 | Key | Set by | Read by |
 | :-- | :-- | :-- |
 | ``request_id`` | outer | auth, errors |
-| ``streams`` | outer | `plugin.stream`, for the end of open streams at shutdown |
+| ``streams`` | outer | disconnect and `plugin.stream`, for their end at shutdown |
 | ``caller`` | auth | handlers, outer |
 | ``body_limit``, ``spooled`` | body | arrival, which counts what is held in memory |
 | ``idempotency`` | idempotency (middleware) | its before-request hook |
+| ``body_read`` | arrival | departure, which announces that the connection closes |
 | ``ignored`` | body | outer (``x-grokgate-ignored``) |
 | ``error_code``, ``exception`` | errors, `plugin.stream` | outer (access log) |
 """

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from litestar.types import HTTPReceiveMessage, Receive
+from litestar.types import HTTPReceiveMessage, HTTPScope, Receive
 
 from grokgate.errors import (
     BodyTooLarge,
@@ -19,6 +19,7 @@ BODY_IDLE_S = 30.0
 """Seconds a body may take from one piece to the next (F16)."""
 BODIES_BYTES = 256 << 20
 """Bytes of bodies held at once, over all requests (S17)."""
+_BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _CONTROLS = dict.fromkeys([*range(0x20), 0x7F])
 
 
@@ -40,6 +41,17 @@ def head_fault(path: str, headers: Iterable[tuple[bytes, bytes]]) -> GatewayErro
     if hosts > 1 or lengths + encodings > 1:
         return InvalidRequest("A header that may be sent once was sent twice.")
     return None
+
+
+def may_have_body(scope: HTTPScope) -> bool:
+    """Tell by its head whether a request may have a body; only HTTP/2 leaves that open."""
+    headers = dict(scope["headers"])
+    if b"transfer-encoding" in headers:
+        return True
+    length = headers.get(b"content-length")
+    if length is None:
+        return scope["http_version"] == "2" and scope["method"] not in _BODILESS
+    return length != b"0"
 
 
 class BodyBudget:

@@ -3,10 +3,11 @@
 import time
 from typing import Any
 
-from litestar.types import Message, Scope, Send
+from litestar.types import HTTPScope, Message, Send
 
 from grokgate import __version__
 from grokgate.http import cors
+from grokgate.http.arrival import may_have_body
 from grokgate.http.body import shown_names
 from grokgate.http.errors import family_of
 from grokgate.plugin.records import Caller
@@ -18,18 +19,14 @@ _SECURITY = (
 _CSP = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _VERSION = (b"x-grokgate-version", __version__.encode())
 _OPENAI_VERSION = (b"openai-version", b"2020-10-01")
+_CLOSE = (b"connection", b"close")
 ANONYMOUS = "anonymous"
-
-
-def _has_body(scope: Scope) -> bool:
-    headers = dict(scope["headers"])
-    return headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
 
 
 class Departure:
     """The ``send`` of one request: completes the head, passes everything on at once."""
 
-    def __init__(self, send: Send, scope: Scope, *, path: str, open_to_origins: bool) -> None:
+    def __init__(self, send: Send, scope: HTTPScope, *, path: str, open_to_origins: bool) -> None:
         self._send = send
         self._scope = scope
         self._path = path
@@ -57,6 +54,15 @@ class Departure:
             self.complete = not message["more_body"]
         await self._send(message)
 
+    def _leaves_body(self) -> bool:
+        """Tell whether the body was not read, so that the server closes the connection.
+
+        A client that is not told would use it again. HTTP/2 knows no such header, and needs none.
+        """
+        if self._scope["state"].get("body_read") or self._scope["http_version"] == "2":
+            return False
+        return may_have_body(self._scope)
+
     def _common(self, present: Any) -> list[tuple[bytes, bytes]]:
         state = self._scope["state"]
         request_id = state["request_id"].encode()
@@ -66,9 +72,8 @@ class Departure:
             (b"openai-processing-ms", elapsed_ms),
             *_SECURITY,
         ]
-        if not state.get("body_read") and _has_body(self._scope):
-            # The server closes such a connection; a client that was not told would use it again.
-            headers.append((b"connection", b"close"))
+        if self._leaves_body():
+            headers.append(_CLOSE)
         if not any(name == b"content-security-policy" for name, _ in present):
             headers.append(_CSP)
         if self._cors:

@@ -14,13 +14,12 @@ from contextlib import suppress
 
 import anyio
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, HTTPDisconnectEvent, HTTPScope, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPDisconnectEvent, Message, Receive, Scope, Send
 from litestar.types.asgi_types import HTTPReceiveMessage, HTTPRequestEvent
 
 from grokgate.errors import GatewayError
+from grokgate.http.arrival import may_have_body
 from grokgate.plugin.stream import OpenStreams
-
-_BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class CancelOnDisconnect:
@@ -42,14 +41,14 @@ class CancelOnDisconnect:
             watch = _Watch(receive, send, gone=work.cancel)
             open_work: OpenStreams = scope["state"]["streams"]
             open_work.add(watch)
-            if not _has_body(scope):
+            if not may_have_body(scope):
                 watch.expect_no_body()
             try:
                 await self._app(scope, watch.receive, watch.send)
             finally:
                 watch.close()
                 open_work.discard(watch)
-        if watch.stopped_by is not None:
+        if work.cancelled_caught and watch.stopped_by is not None:
             raise watch.stopped_by
 
 
@@ -114,12 +113,3 @@ class _Watch:
                 pass
         if not self._answering:
             self._gone()
-
-
-def _has_body(scope: HTTPScope) -> bool:
-    """Tell whether a request may have a body, by its head."""
-    headers = dict(scope["headers"])
-    if b"transfer-encoding" in headers:
-        return True
-    length = headers.get(b"content-length")
-    return scope["method"] not in _BODILESS if length is None else length != b"0"

@@ -35,6 +35,11 @@ Family: TypeAlias = Literal["openai", "anthropic"]
 RETRY_MS_BELOW_S = 120
 """Delays from here on are told in seconds only (contract 1.2)."""
 
+_RETRIED = frozenset({429, 503})
+"""Statuses that are never without a delay (contract 1.2), unless a retry is useless."""
+_RETRY_S = 1.0
+"""Told where nobody knows better."""
+
 _ANTHROPIC_TYPES = {
     401: "authentication_error",
     403: "permission_error",
@@ -67,6 +72,21 @@ class Rendered(msgspec.Struct, frozen=True):
     headers: dict[str, str]
     """Lower-case names; the content type is among them."""
     body: bytes
+
+
+class AnthropicErrorDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """What went wrong, in the words of the Anthropic family."""
+
+    type: str
+    message: str
+
+
+class AnthropicErrorReply(msgspec.Struct, frozen=True, kw_only=True):
+    """The Anthropic family's form of an error (`openai-contract.md` 2.2)."""
+
+    type: Literal["error"] = "error"
+    error: AnthropicErrorDetail
+    request_id: str
 
 
 def render(error: GatewayError, *, family: Family, request_id: str) -> Rendered:
@@ -144,19 +164,19 @@ def plugin_of(scope: Mapping[str, Any]) -> str:
     return str(handler.opt.get("plugin", "core")) if handler is not None else "core"
 
 
-def _anthropic(error: GatewayError, request_id: str) -> dict[str, Any]:
+def _anthropic(error: GatewayError, request_id: str) -> AnthropicErrorReply:
     kind = _ANTHROPIC_TYPES.get(error.status, "invalid_request_error")
-    return {
-        "type": "error",
-        "error": {"type": kind, "message": error.message},
-        "request_id": request_id,
-    }
+    detail = AnthropicErrorDetail(type=kind, message=error.message)
+    return AnthropicErrorReply(error=detail, request_id=request_id)
 
 
 def _retry_headers(error: GatewayError) -> dict[str, str]:
     headers: dict[str, str] = {}
-    if error.retry_after_s is not None:
-        delay_s = max(error.retry_after_s, 0.0)
+    delay_s = error.retry_after_s
+    if delay_s is None and error.status in _RETRIED and error.should_retry is not False:
+        delay_s = _RETRY_S
+    if delay_s is not None:
+        delay_s = max(delay_s, 0.0)
         headers["retry-after"] = str(max(1, math.ceil(delay_s)))
         if delay_s < RETRY_MS_BELOW_S:
             headers["retry-after-ms"] = str(math.ceil(delay_s * 1000))

@@ -3,8 +3,8 @@
 For POSTs of routes that create work, when the header is there:
 
 1. `Idempotency`, a middleware, puts a watch over the reply into the request's state.
-2. `reserve`, a before-request hook, comes after the guards. It reads the body and reserves the key:
-   that may be refused, or the recorded reply takes the place of the handler.
+2. The before-request hook of `reserving` comes after the guards. It reads the body and reserves the
+   key: that may be refused, or the recorded reply takes the place of the handler.
 3. A successful reply in one piece is recorded before it leaves. A stream holds the key until its
    end and is never collected. Any other reply frees the key, and so does a client that leaves.
 """
@@ -12,10 +12,12 @@ For POSTs of routes that create work, when the header is there:
 import hashlib
 import re
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 from litestar import Request, Response
 from litestar.enums import ScopeType
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from grokgate.errors import InvalidRequest, StoreUnavailable
@@ -33,7 +35,8 @@ class Idempotency:
     """Middleware that ends the reservation of a request with its reply.
 
     Args:
-        app: Holds `reserve`; must be the innermost middleware, to see replies as they were made.
+        app: Holds the handlers of `reserving`; must be the innermost middleware, to see replies as
+            they were made.
         objects: Where keys are reserved, asked at each request.
         log: Told of replies that could not be recorded.
     """
@@ -56,16 +59,23 @@ class Idempotency:
             once.release()
 
 
-async def reserve(request: Request[Any, Any, Any]) -> Response[bytes] | None:
-    """Reserve the key of a request; return its reply when it was answered before.
+def reserving(handler: BaseRouteHandler) -> BaseRouteHandler:
+    """Return *handler* with a before-request hook that reserves the key of a request.
 
-    Raises:
-        InvalidRequest: The header is not a key.
-        Conflict: ``idempotency_in_progress`` or ``idempotency_mismatch``.
-        StoreUnavailable: Replies cannot be recorded now.
+    A hook that the handler brings is called after it: Litestar would call that one alone.
     """
-    once: _Once | None = request.scope["state"].get(_STATE)
-    return None if once is None else await once.begin(request)
+    if not isinstance(handler, HTTPRouteHandler):
+        return handler
+    own = handler.before_request
+
+    async def reserve(request: Request[Any, Any, Any]) -> Any:
+        once: _Once | None = request.scope["state"].get(_STATE)
+        reply = None if once is None else await once.begin(request)
+        return await own(request) if reply is None and own is not None else reply
+
+    changed = copy(handler)
+    changed.before_request = reserve
+    return changed
 
 
 class _Once:
@@ -81,6 +91,13 @@ class _Once:
         self._streamed = False
 
     async def begin(self, request: Request[Any, Any, Any]) -> Response[bytes] | None:
+        """Reserve the key; return the reply when the request was answered before.
+
+        Raises:
+            InvalidRequest: The header is not a key.
+            Conflict: ``idempotency_in_progress`` or ``idempotency_mismatch``.
+            StoreUnavailable: Replies cannot be recorded now.
+        """
         owner = request.scope["state"]["caller"].key_id
         key = _key(request.scope)
         answer = await self._objects.reserve(owner, key, request=await _digest(request))

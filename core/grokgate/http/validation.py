@@ -46,24 +46,18 @@ def invalid_value(text: str, param: str) -> InvalidRequest:
     param = param.replace("[...]", "")
     if missing := _MISSING.match(text):
         param = f"{param}.{missing['field']}".removeprefix(".")
-        return _error("missing_required_parameter", "Missing required parameter: '{}'.", param)
+        shown = printable(param, _PARAM_CHARS)
+        message = f"Missing required parameter: '{shown}'."
+        return InvalidRequest(message, code="missing_required_parameter", param=shown)
+    shown = printable(param, _PARAM_CHARS)
+    message = f"Invalid value for '{shown or 'request'}': {printable(text)}."
     code = next((code for pattern, code in _CODES if pattern.match(text)), "invalid_value")
-    return _error(code, f"Invalid value for '{{}}': {_escaped(text)}.", param)
+    return InvalidRequest(message, code=code, param=shown or None)
 
 
 def invalid_json(message: str) -> InvalidRequest:
     """Refuse a body as a whole."""
     return InvalidRequest(message, code="invalid_json")
-
-
-def _error(code: str, template: str, param: str) -> InvalidRequest:
-    shown = printable(param, _PARAM_CHARS)
-    message = template.format(shown) if shown else template.format("request")
-    return InvalidRequest(message, code=code, param=shown or None)
-
-
-def _escaped(text: str) -> str:
-    return printable(text).replace("{", "{{").replace("}", "}}")
 
 
 def printable(text: str, limit: int = MESSAGE_CHARS) -> str:

@@ -10,7 +10,7 @@ from grokgate.openai.attachments import (
     image_type,
     unreadable,
 )
-from grokgate.openai.envelope import envelope, error_frame
+from grokgate.openai.envelope import ErrorDetail, ErrorReply, envelope, error_frame
 from grokgate.openai.ids import new_id
 from grokgate.openai.messages import (
     AssistantMessage,
@@ -61,6 +61,8 @@ __all__ = [
     "ChatMessage",
     "CustomCall",
     "DeveloperMessage",
+    "ErrorDetail",
+    "ErrorReply",
     "Estimate",
     "FilePart",
     "FileSource",

@@ -1,23 +1,32 @@
 """The OpenAI family's form of an error (`openai-contract.md` 2.1)."""
 
-from typing import Any
-
 import msgspec
+from msgspec import Struct
 
 from grokgate.errors import GatewayError
 from grokgate.openai.sse import frame
 
 
-def envelope(error: GatewayError) -> dict[str, Any]:
-    """Render *error* as ``{"error": {…}}``, all four keys always; two of them may be None."""
-    return {
-        "error": {
-            "message": error.message,
-            "type": error.type,
-            "param": error.param,
-            "code": error.code,
-        }
-    }
+class ErrorDetail(Struct, frozen=True, kw_only=True):
+    """What went wrong; all four keys always."""
+
+    message: str
+    type: str
+    param: str | None
+    """Path of the field at fault."""
+    code: str | None
+
+
+class ErrorReply(Struct, frozen=True, kw_only=True):
+    """An error as the body of a reply, or as a frame."""
+
+    error: ErrorDetail
+
+
+def envelope(error: GatewayError) -> ErrorReply:
+    """Render *error* as ``{"error": {…}}``."""
+    detail = ErrorDetail(message=error.message, type=error.type, param=error.param, code=error.code)
+    return ErrorReply(error=detail)
 
 
 def error_frame(error: GatewayError) -> bytes:

@@ -19,7 +19,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     Further keys of ``extra``: ``zh`` (Chinese description), ``secret`` (masked, sealed at rest),
     ``startup`` (fixed at start), ``alias`` (older spellings), ``file_only`` (never through the
     API), ``check`` (function that raises ValueError), ``synonyms`` (other words for a value),
-    ``clamp`` (out of limits counts as the limit). Subclasses repeat ``frozen=True, kw_only=True`` for the type checkers.
+    ``clamp`` (out of limits counts as the limit). Subclasses repeat ``frozen=True, kw_only=True``
+    for the type checkers.
     """
 
 

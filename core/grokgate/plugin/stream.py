@@ -120,13 +120,13 @@ class OpenStreams:
     def __len__(self) -> int:
         return len(self._open)
 
-    def add(self, delivery: Stoppable) -> None:
-        """Count a stream from its first write on."""
-        self._open.add(delivery)
+    def add(self, work: Stoppable) -> None:
+        """Count *work* as open."""
+        self._open.add(work)
 
-    def discard(self, delivery: Stoppable) -> None:
-        """Forget a stream; an unknown one is ignored."""
-        self._open.discard(delivery)
+    def discard(self, work: Stoppable) -> None:
+        """Forget *work*; what is unknown is ignored."""
+        self._open.discard(work)
 
     def end(self, error: GatewayError) -> None:
         """Make every open stream end with the frames of *error*; returns at once."""

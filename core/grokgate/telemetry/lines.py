@@ -13,7 +13,10 @@ Event: TypeAlias = Mapping[str, Any]
 HEAD = ("time", "level", "caller", "msg")
 LINE_BYTES = 64 * 1024
 _SHORT_CHARS = 1000
-_CONTROLS = dict.fromkeys([*range(0x09), *range(0x0B, 0x20), 0x7F], MASK)
+_UNSEEN = (*range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""Controls beyond ASCII, line separators, and marks that turn the direction of what follows."""
+_ESCAPED = {char: f"\\u{char:04x}" for char in _UNSEEN}
+_MASKED = dict.fromkeys([*range(0x09), *range(0x0B, 0x20), *_UNSEEN], MASK)
 
 
 class Outlet(Protocol):
@@ -55,7 +58,7 @@ def json_line(event: Event) -> str:
         kept = {name: event[name] for name in (*HEAD, "request_id") if name in event}
         text = str(event["msg"])[:_SHORT_CHARS]
         line = msgspec.json.encode({**kept, "msg": text, "truncated": True})
-    return line.decode()
+    return line.decode().translate(_ESCAPED)
 
 
 def readable_line(event: Event) -> str:
@@ -69,4 +72,4 @@ def readable_line(event: Event) -> str:
     line = " ".join([head, *rest]).replace("\n", MASK)
     if exception := event.get("exception"):
         line = f"{line}\n{exception}"
-    return line.translate(_CONTROLS)
+    return line.translate(_MASKED)

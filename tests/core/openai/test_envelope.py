@@ -1,11 +1,11 @@
 import msgspec
 
 from grokgate.errors import InvalidRequest, ModelNotFound
-from grokgate.openai import envelope, error_frame
+from grokgate.openai import ErrorReply, envelope, error_frame
 
 
 def test_envelope_has_all_four_keys() -> None:
-    assert envelope(ModelNotFound("grok-9")) == {
+    assert msgspec.to_builtins(envelope(ModelNotFound("grok-9"))) == {
         "error": {
             "message": "The model 'grok-9' does not exist or you have no access to it.",
             "type": "invalid_request_error",
@@ -20,4 +20,4 @@ def test_error_frame_holds_the_envelope() -> None:
 
     assert sent.startswith(b"data: ")
     assert sent.endswith(b"\n\n")
-    assert msgspec.json.decode(sent[6:]) == envelope(InvalidRequest("Broken."))
+    assert msgspec.json.decode(sent[6:], type=ErrorReply) == envelope(InvalidRequest("Broken."))

@@ -233,6 +233,7 @@ class Refresh:
         """Ask one account; return whether it has quota."""
         record = self._records.get(token)
         if record is None or not _askable(record):
+            self._failures.pop(token, None)
             return False
         asked = self._buckets(record.upstream)
         since = self._home.survey_begun(token)
@@ -242,6 +243,7 @@ class Refresh:
             with anyio.fail_after(_SURVEY_S):
                 facts = await self._upstreams.survey(token, line, buckets=asked)
         except UnknownAccount:
+            self._home.survey_failed(token, _CRASHED)
             return False
         except UpstreamFailure as failure:
             self._failed(token, failure.observation)
@@ -259,6 +261,7 @@ class Refresh:
         self.errors += 1
         self._home.survey_failed(token, observation)
         if observation.kind is Kind.AUTH_DEAD:
+            self._failures.pop(token, None)
             return
         failures = self._failures[token] = self._failures.get(token, 0) + 1
         pause_s = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** min(failures - 1, 10))

@@ -1,7 +1,7 @@
 """The open drivers of all upstreams, and the accounts they act as."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any
 
 from grokgate.tokens.record import TokenRecord
@@ -142,8 +142,11 @@ class Upstreams:
 
     async def fetch(self, asset: Asset, line: Line) -> AsyncGenerator[bytes, None]:
         """Stream an asset with the account that owns it."""
-        async with self.visit(asset.account, line) as session:
-            async for piece in session.fetch(asset):
+        async with (
+            self.visit(asset.account, line) as session,
+            aclosing(session.fetch(asset)) as pieces,
+        ):
+            async for piece in pieces:
                 yield piece
 
     def upstream_of(self, token: str) -> str:

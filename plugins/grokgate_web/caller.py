@@ -2,17 +2,16 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from msgspec import Struct
 
 from grokgate.upstream import Account, Clock, Kind, Observation, Stage, UpstreamFailure
-from grokgate_web.classify import MAX_BODY, Evidence, http_evidence, judge
+from grokgate_web.classify import MAX_BODY, Evidence, excerpt, http_evidence, judge
 from grokgate_web.egress import EgressTable
-from grokgate_web.fingerprint import Fingerprint
-from grokgate_web.headers import cookie_header, render, request_id, statsig
-from grokgate_web.identity import Identity
+from grokgate_web.headers import cookie_header, request_id, statsig
+from grokgate_web.identity import Guise, Identity
 from grokgate_web.transport import Exchange, Request, Route, Transport, TransportError
 
 MAX_ANSWER = 1024 * 1024
@@ -43,6 +42,8 @@ class Post(Struct, frozen=True, kw_only=True):
     on_sent: Callable[[], None] | None = None
     sent_stage: Stage = Stage.SENT
     """Stage of the attempt once this body is out; an upload alone commits to nothing."""
+    private: tuple[str, ...] = ()
+    """Texts in the body that are never logged."""
 
 
 class Toolbox(Struct, frozen=True, kw_only=True):
@@ -61,16 +62,14 @@ class Caller:
     Args:
         account: Acts in all calls.
         identity: The settings of this attempt.
-        fingerprint: Browser to look like.
+        guise: Browser to look like.
         tools: Shared with the other callers of the driver.
     """
 
-    def __init__(
-        self, account: Account, identity: Identity, fingerprint: Fingerprint, tools: Toolbox
-    ) -> None:
+    def __init__(self, account: Account, identity: Identity, guise: Guise, tools: Toolbox) -> None:
         self._account = account
         self._identity = identity
-        self._fingerprint = fingerprint
+        self._guise = guise
         self._tools = tools
 
     async def open(self, post: Post) -> tuple[Exchange, float]:
@@ -93,7 +92,7 @@ class Caller:
         until = asyncio.get_running_loop().time() + post.first_s
         exchange: Exchange | None = None
         try:
-            exchange = await self._start(post, on_sent)
+            exchange = self._start(post, on_sent)
             await exchange.head(until)
             if exchange.status in _OK:
                 self._tools.egress.worked(self._account.id)
@@ -151,8 +150,21 @@ class Caller:
             )
         )
 
-    def judged(self, evidence: Evidence, operation: str, stage: Stage) -> UpstreamFailure:
-        """Turn a refusal into a failure of the attempt, by the rules of the profile."""
+    def judged(
+        self, evidence: Evidence, operation: str, stage: Stage, *, private: Iterable[str] = ()
+    ) -> UpstreamFailure:
+        """Turn a refusal into a failure of the attempt, by the rules of the profile.
+
+        The log is the only place that sees what the upstream said (F-TOK-38, S15).
+
+        Args:
+            evidence: The refusal.
+            operation: What was asked.
+            stage: How far the attempt came.
+            private: What was sent and must not be logged even where the upstream repeats it.
+        """
+        settings = self._identity.settings
+        own = (self._account.credential.reveal(), settings.cf_clearance, settings.statsig)
         rules = self._identity.profile.errors
         observation = judge(rules, evidence, operation=operation, stage=stage)
         self._tools.log.info(
@@ -162,18 +174,21 @@ class Caller:
             status=observation.status,
             kind=observation.kind,
             marker=observation.marker,
+            text=excerpt(evidence.said, secrets=(*own, *private)),
         )
         return self.failed(observation)
 
     def failed(self, observation: Observation) -> UpstreamFailure:
         """Note what an outcome says of the way out, and make it raisable."""
-        if observation.kind in _EGRESS_FAULTS and self._tools.egress.failed(self._account.id):
-            self._tools.log.warning(
-                "egress_struck", account=self._account.id, kind=observation.kind
-            )
+        account, egress = self._account.id, self._tools.egress
+        if observation.kind not in _EGRESS_FAULTS:
+            if observation.status is not None:
+                egress.worked(account)
+        elif egress.failed(account):
+            self._tools.log.warning("egress_struck", account=account, kind=observation.kind)
         return UpstreamFailure(observation)
 
-    async def _start(self, post: Post, on_sent: Callable[[], None]) -> Exchange:
+    def _start(self, post: Post, on_sent: Callable[[], None]) -> Exchange:
         settings, route = self._identity.settings, self._route()
         shared = settings.connection_sharing == "egress"
         request = Request(
@@ -183,7 +198,7 @@ class Caller:
             max_bytes=post.max_bytes,
         )
         owner = "" if shared else self._account.id
-        return await self._tools.transport.start(owner, route, request, on_sent=on_sent)
+        return self._tools.transport.start(owner, route, request, on_sent=on_sent)
 
     def _route(self) -> Route:
         settings, own = self._identity.settings, self._account.proxy_url
@@ -193,27 +208,23 @@ class Caller:
             pool=settings.proxy_pool,
             single=settings.base_proxy_url,
         )
-        return Route(proxy=proxy, target=self._fingerprint.target, ca_file=settings.ca_file)
+        return Route(proxy=proxy, target=self._guise.fingerprint.target, ca_file=settings.ca_file)
 
     def _headers(self, referer: str) -> tuple[tuple[str, str], ...]:
-        settings, profile = self._identity.settings, self._identity.profile
-        rng, base = self._tools.rng, self._identity.web_base
+        identity, rng = self._identity, self._tools.rng
+        settings = identity.settings
         values = {
-            "ua": self._fingerprint.user_agent,
             "uuid": request_id(rng),
-            "referer": base + referer,
-            "origin": _origin(base),
+            "referer": identity.web_base + referer,
             "statsig": statsig(
-                settings.statsig, profile.statsig.mode, dynamic=settings.dynamic_statsig, rng=rng
+                settings.statsig,
+                identity.profile.statsig.mode,
+                dynamic=settings.dynamic_statsig,
+                rng=rng,
             ),
-            **self._identity.hints(self._fingerprint),
         }
-        cookie = cookie_header(
-            self._account.credential.reveal(),
-            cf_clearance=settings.cf_clearance,
-            cf_cookies=settings.cf_cookies,
-        )
-        return (*render(profile.headers["json"], values), ("Cookie", cookie))
+        cookie = cookie_header(self._account.credential.reveal(), identity.cookies)
+        return (*self._guise.headers.render(values), ("Cookie", cookie))
 
     async def _refusal(self, post: Post, exchange: Exchange) -> UpstreamFailure:
         if exchange.status == _FORBIDDEN:
@@ -224,7 +235,7 @@ class Caller:
             await _error_body(exchange),
             now=self._tools.clock.now(),
         )
-        return self.judged(evidence, post.operation, post.sent_stage)
+        return self.judged(evidence, post.operation, post.sent_stage, private=post.private)
 
 
 async def _error_body(exchange: Exchange) -> bytes:
@@ -237,11 +248,6 @@ async def _error_body(exchange: Exchange) -> bytes:
     except TransportError:
         pass
     return body[:MAX_BODY]
-
-
-def _origin(base: str) -> str:
-    scheme, _, rest = base.partition("://")
-    return f"{scheme}://{rest.partition('/')[0]}"
 
 
 def _close(exchange: Exchange | None) -> None:

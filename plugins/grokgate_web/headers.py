@@ -8,26 +8,48 @@ import uuid
 from collections.abc import Mapping
 from typing import Literal
 
+from msgspec import Struct
+
 from grokgate_web.profile import PLACEHOLDER
 
 STATSIG_LENGTH = 70
 """Bytes a pasted value decodes to (observed 2026-07-13)."""
 
 _CONSTANT = "e:TypeError: Cannot read properties of undefined (reading 'childNodes')"
+CALL_VALUES = frozenset(("uuid", "referer", "statsig"))
+"""Placeholders whose values differ from call to call."""
 _OWN_COOKIES = frozenset(("sso", "sso-rw"))
 
 
-def render(template: Mapping[str, str], values: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Fill a header set in; headers whose value comes out empty are left out."""
-    filled = (
-        (name, PLACEHOLDER.sub(lambda found: values.get(found[1], ""), text))
-        for name, text in template.items()
-    )
-    return [(name, value) for name, value in filled if value]
+class Headers(Struct, frozen=True):
+    """A header set, filled in as far as it is the same for every call."""
+
+    rows: tuple[tuple[str, str, bool], ...]
+    """Name, text, and whether the text still is a template."""
+    constants: Mapping[str, str]
+
+    @classmethod
+    def of(cls, template: Mapping[str, str], constants: Mapping[str, str]) -> "Headers":
+        """Fill in *constants*; a text that needs more stays as it is."""
+        rows = (
+            (name, text, True)
+            if set(PLACEHOLDER.findall(text)) & CALL_VALUES
+            else (name, _filled(text, constants), False)
+            for name, text in template.items()
+        )
+        return cls(tuple(rows), constants)
+
+    def render(self, values: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Fill the rest in; headers whose value comes out empty are left out."""
+        known = {**self.constants, **values}
+        filled = (
+            (name, _filled(text, known) if open_ else text) for name, text, open_ in self.rows
+        )
+        return [(name, value) for name, value in filled if value]
 
 
-def cookie_header(credential: str, *, cf_clearance: str = "", cf_cookies: str = "") -> str:
-    """Compose the ``Cookie`` header: the account, then what the operator pasted.
+def pasted_cookies(*, cf_clearance: str = "", cf_cookies: str = "") -> str:
+    """Compose the part of the ``Cookie`` header that the operator pasted; may be empty.
 
     Pasted account cookies are dropped: a call acts as one account only.
     """
@@ -35,8 +57,13 @@ def cookie_header(credential: str, *, cf_clearance: str = "", cf_cookies: str = 
     clearance = _visible(cf_clearance).removeprefix("cf_clearance=").partition(";")[0]
     if clearance and not any(name == "cf_clearance" for name, _ in pasted):
         pasted.insert(0, ("cf_clearance", clearance))
-    cookies = [("sso", credential), ("sso-rw", credential), *pasted]
-    return "; ".join(f"{name}={value}" for name, value in cookies)
+    return "; ".join(f"{name}={value}" for name, value in pasted)
+
+
+def cookie_header(credential: str, pasted: str) -> str:
+    """Compose the ``Cookie`` header: the account, then what `pasted_cookies` returned."""
+    own = f"sso={credential}; sso-rw={credential}"
+    return f"{own}; {pasted}" if pasted else own
 
 
 def statsig(
@@ -77,6 +104,10 @@ def statsig_warning(setting: str) -> str | None:
 def request_id(rng: random.Random) -> str:
     """Return a fresh UUID of version 4."""
     return str(uuid.UUID(int=rng.getrandbits(128), version=4))
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    return PLACEHOLDER.sub(lambda found: values.get(found[1], ""), text)
 
 
 def _legacy_text(rng: random.Random) -> str:

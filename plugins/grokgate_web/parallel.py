@@ -5,26 +5,25 @@ from typing import TypeVar
 
 import anyio
 
-from grokgate.upstream import UpstreamFailure
-
 T = TypeVar("T")
 
 
 async def in_parallel(calls: Sequence[Callable[[], Awaitable[T]]], *, limit: int) -> list[T]:
     """Make *calls*, at most *limit* at once, and return their results in the given order.
 
-    Raises:
-        UpstreamFailure: The first that one of them met; the others are cancelled.
+    The first error of one of them is raised as it is, and the others are cancelled.
     """
+    if not calls:
+        return []
     results: dict[int, T] = {}
-    failures: list[UpstreamFailure] = []
+    failures: list[Exception] = []
     slots = anyio.Semaphore(limit)
 
     async def run(index: int, call: Callable[[], Awaitable[T]]) -> None:
         async with slots:
             try:
                 results[index] = await call()
-            except UpstreamFailure as failure:
+            except Exception as failure:  # noqa: BLE001 - raised below, without a group around it
                 failures.append(failure)
                 group.cancel_scope.cancel()
 

@@ -54,6 +54,16 @@ def attachments(request: Conversation) -> list[Blob]:
     ]
 
 
+def texts(request: Conversation) -> tuple[str, ...]:
+    """List all texts of a conversation, oldest first."""
+    return tuple(
+        part.text
+        for message in request.messages
+        for part in message.parts
+        if isinstance(part, Text)
+    )
+
+
 def modes(wire: Wire) -> list[str | None]:
     """List the mode names to try, in order; None where the wire names none."""
     mode = wire.params.get("mode")
@@ -113,5 +123,5 @@ class Base64Upload:
 
 
 def _text(message: Message) -> str:
-    texts = (part.text for part in message.parts if isinstance(part, Text))
-    return "\n".join(text for text in texts if text.strip())
+    found = (part.text for part in message.parts if isinstance(part, Text))
+    return "\n".join(text for text in found if text.strip())

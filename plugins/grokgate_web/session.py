@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from functools import partial
 from typing import Any, NoReturn
 
@@ -30,7 +31,7 @@ from grokgate_web.decode.chat import ChatDecoder
 from grokgate_web.decode.lines import LineTooLong
 from grokgate_web.identity import Identity
 from grokgate_web.parallel import in_parallel
-from grokgate_web.payload import Base64Upload, attachments, chat_body, flatten, modes
+from grokgate_web.payload import Base64Upload, attachments, chat_body, flatten, modes, texts
 from grokgate_web.transport import Exchange, TransportError
 
 MAX_ANSWER = 256 * 1024 * 1024
@@ -40,8 +41,10 @@ _CHAT = "converse"
 _UPLOAD = "upload"
 _UPLOAD_S = 120.0
 _UPLOADS_AT_ONCE = 5
-_AFTERMATH_S = 10.0
-"""Seconds an upstream that has said the end may take to close its answer."""
+_AFTERMATH_S = 1.0
+"""Seconds that are waited for more after an end mark, unless the final message was seen too."""
+_CLOSING_S = 2.0
+"""Seconds an answer that was read has to end by itself, so that its connection can be reused."""
 _MODE_REFUSED = (400, 404)
 
 
@@ -72,15 +75,21 @@ class WebSession:
         decoder = ChatDecoder(stream, filter_tags=self._identity.settings.filter_tags)
         exchange, first_until = await self._open_chat(request)
         try:
-            while not decoder.done and (chunk := await self._read(exchange, decoder, first_until)):
+            while not (decoder.done or decoder.settled):
+                chunk = await self._read(exchange, decoder, first_until)
+                if not chunk:
+                    break
                 for event in self._decoded(decoder, chunk):
                     yield event
             for event in decoder.finish():
                 yield event
         finally:
-            exchange.close()
+            if decoder.complete and decoder.error is None:
+                exchange.leave(_CLOSING_S)
+            else:
+                exchange.close()
             self._report_drift(decoder)
-        self._judge_end(decoder)
+        self._judge_end(decoder, request)
 
     def imagine(self, request: ImageRequest, /) -> AsyncGenerator[Event, None]:
         """Refuse: not offered."""
@@ -133,13 +142,13 @@ class WebSession:
                 settings=self._identity.settings,
             )
             try:
-                return await self._caller.open(self._chat_post(body))
+                return await self._caller.open(self._chat_post(body, private=texts(request)))
             except UpstreamFailure as failure:
                 if mode == last or not _mode_refused(failure.observation):
                     raise
         raise AssertionError("the last mode either answers or raises")
 
-    def _chat_post(self, body: bytes) -> Post:
+    def _chat_post(self, body: bytes, *, private: tuple[str, ...]) -> Post:
         chat = self._identity.profile.chat
         return Post(
             operation=_CHAT,
@@ -149,6 +158,7 @@ class WebSession:
             first_s=self._attempt.first_s,
             max_bytes=MAX_ANSWER,
             on_sent=self._on_sent,
+            private=private,
         )
 
     def _on_sent(self) -> None:
@@ -158,9 +168,11 @@ class WebSession:
 
     async def _read(self, exchange: Exchange, decoder: ChatDecoder, first_until: float) -> bytes:
         """Read on; an answer whose end was seen may break off as it likes."""
-        now = asyncio.get_running_loop().time()
-        idle_s = min(self._attempt.idle_s, _AFTERMATH_S) if decoder.complete else None
-        until = now + (idle_s or self._attempt.idle_s) if decoder.seen else first_until
+        until = first_until
+        if decoder.seen:
+            idle_s = self._attempt.idle_s
+            limit_s = min(idle_s, _AFTERMATH_S) if decoder.complete else idle_s
+            until = asyncio.get_running_loop().time() + limit_s
         try:
             return await exchange.read(until)
         except TransportError as error:
@@ -177,11 +189,12 @@ class WebSession:
                 Observation(operation=_CHAT, kind=Kind.MALFORMED, stage=_stage(decoder))
             ) from error
 
-    def _judge_end(self, decoder: ChatDecoder) -> None:
+    def _judge_end(self, decoder: ChatDecoder, request: Conversation) -> None:
         """Raise what an answer that ended stands for, unless it is a complete one."""
         stage = _stage(decoder)
         if decoder.error is not None:
-            raise self._caller.judged(in_band_evidence(decoder.error), _CHAT, stage)
+            evidence = in_band_evidence(decoder.error)
+            raise self._caller.judged(evidence, _CHAT, stage, private=texts(request))
         if decoder.complete and decoder.answered:
             return
         if decoder.complete or not decoder.seen:
@@ -199,9 +212,10 @@ class WebSession:
         """Upload a file to the account; returns its id."""
         upload = self._identity.profile.upload
         body = Base64Upload(blob)
-        async for piece in blob.open():
-            body.add(piece)
-            await asyncio.sleep(0)  # a piece takes a millisecond to encode
+        async with aclosing(blob.open()) as pieces:
+            async for piece in pieces:
+                body.add(piece)
+                await asyncio.sleep(0)  # a piece takes a millisecond to encode
         answer = await self._caller.fetch(
             Post(
                 operation=_UPLOAD,

@@ -9,6 +9,8 @@ from grokgate.upstream import Tier, Window
 from grokgate_web.profile import Quota
 
 _ASSUMED_WINDOW_S = 7200
+_MOST = 1_000_000_000
+"""Units and seconds beyond this are no numbers to count with."""
 _TIERS: tuple[Tier, ...] = ("basic", "super", "heavy")
 
 
@@ -36,10 +38,13 @@ def parse_window(body: bytes, quota: Quota) -> Window | None:
         raise ValueError("the quota answer has no counters")
     if total == 0:
         return None
+    window_s = answer.window_size_seconds or _ASSUMED_WINDOW_S
+    if max(remaining, total or 0, window_s, answer.wait_time_seconds or 0) > _MOST:
+        raise ValueError("the quota answer has impossible numbers")
     return Window(
         remaining=max(0, remaining),
         total=total,
-        window_s=answer.window_size_seconds or _ASSUMED_WINDOW_S,
+        window_s=window_s,
         reset_in_s=None if remaining > 0 else answer.wait_time_seconds,
     )
 

@@ -1,4 +1,5 @@
 import asyncio
+import gc
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from random import Random
@@ -8,9 +9,11 @@ import anyio
 import pytest
 import structlog
 from msgspec import Struct
+from structlog.testing import capture_logs
 
 from grokgate import errors
 from grokgate.dispatch import Dispatch
+from grokgate.dispatch.exchange import LiveExchange
 from grokgate.plugin.context import Exchange
 from grokgate.plugin.records import Call, Caller, CallRecord, CostRule, ModelCard
 from grokgate.scheduler.cost import CostTable
@@ -499,6 +502,72 @@ async def test_closing_in_another_task_ends_the_reader() -> None:
         assert at.fake.closed == 1
 
 
+async def test_closing_from_two_tasks_closes_once() -> None:
+    async with world(script(*HELLO, hang=True)) as at:
+        exchange = await at.open(call())
+        reader = asyncio.ensure_future(_collect(exchange))
+        await _settled()
+        with capture_logs() as lines, anyio.fail_after(2):
+            await asyncio.gather(exchange.aclose(), exchange.aclose())
+            await reader
+
+        assert (at.fake.closed, lines) == (1, [])
+
+
+async def test_closing_while_the_total_limit_fires() -> None:
+    async with world(script(*HELLO, hang=True)) as at:
+        exchange = await at.open(call(timeout_s=60))
+        assert isinstance(exchange, LiveExchange)
+        reader = asyncio.ensure_future(_collect(exchange))
+        await _settled()
+        exchange._deadline._fire()
+        with capture_logs() as lines, anyio.fail_after(2):
+            await exchange.aclose()
+            assert await reader == HELLO
+
+        assert (at.fake.closed, lines) == (1, [])
+        assert [record.outcome for record in at.finished] == ["cancelled"]
+
+
+async def test_cancel_is_not_taken_for_the_total_limit_that_follows_it() -> None:
+    async with world(script(*HELLO, hang=True)) as at:
+        exchange = await at.open(call(timeout_s=60))
+        assert isinstance(exchange, LiveExchange)
+        reader = asyncio.ensure_future(_collect(exchange))
+        await _settled()
+        reader.cancel()
+        exchange._deadline._fire()
+        await asyncio.wait([reader], timeout=2)
+
+        assert reader.cancelled()
+
+
+async def test_end_marker_is_not_followed_by_a_wait_for_the_upstream() -> None:
+    async def lingers(_request: Any) -> AsyncGenerator[Event, None]:
+        yield HELLO[0]
+        yield Finished()
+        await asyncio.Event().wait()
+
+    async with world(lingers) as at:
+        exchange = await at.open(call())
+        with anyio.fail_after(0.5):
+            assert await _collect(exchange) == [HELLO[0], Finished()]
+        assert [record.outcome for record in at.finished] == ["completed"]
+
+
+async def test_forgotten_exchange_gives_its_lease_back() -> None:
+    async with world(script(*HELLO, hang=True)) as at:
+        with capture_logs() as lines:
+            await at.open(call())
+            for _ in range(2):
+                gc.collect()
+                await _settled()
+
+        assert [line["event"] for line in lines] == ["exchange_forgotten"]
+        assert at.left() == {"a": 9, "b": 5}
+        assert at.fake.closed == 1
+
+
 async def test_cancelled_reader_frees_the_lease_at_once() -> None:
     async with world(script(*HELLO, hang=True)) as at:
         exchange = await at.open(call())
@@ -681,6 +750,30 @@ async def test_all_calls_of_a_request_open_or_none() -> None:
             ["cancelled", "failed"],
             ["completed", "failed"],
         )
+
+
+async def test_leases_of_calls_opened_together_are_back_before_any_is_closed() -> None:
+    closing, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(_session: UpstreamSession) -> AsyncGenerator[Event, None]:
+        try:
+            yield HELLO[0]
+            await asyncio.Event().wait()
+        finally:
+            closing.set()
+            await go.wait()
+
+    async with world(seen(Kind.MODERATION)) as at:
+        calls = [call(send=slow), call(send=slow), call()]
+        opening = asyncio.ensure_future(at.dispatch.for_plugin("chat").open_all(calls))
+        with anyio.fail_after(2):
+            await closing.wait()
+        open_then = at.home.view().leases_open
+        go.set()
+        with pytest.raises(errors.ContentRefused):
+            await opening
+
+        assert open_then == 0
 
 
 async def test_calls_opened_together_are_in_order() -> None:

@@ -241,6 +241,19 @@ async def test_dead_credential_expires_its_token() -> None:
         assert state.status == "expired"
 
 
+async def test_token_revived_after_its_credential_was_dead_is_asked_again_when_doubtful() -> None:
+    async with running(record("a")) as at:
+        for at.fake.fault in (Kind.TRANSIENT, Kind.AUTH_DEAD):
+            at.refresh.soon("a")
+            await at.move(100)
+        at.fake.fault = None
+        asked = len(at.fake.surveyed)
+        at.refresh.soon("a")
+        await at.move(30)
+
+        assert len(at.fake.surveyed) == asked + 1
+
+
 async def test_reservations_made_during_a_survey_are_kept() -> None:
     async with running(record("a")) as at:
         at.fake.open.clear()

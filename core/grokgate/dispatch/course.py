@@ -11,7 +11,7 @@ from grokgate.dispatch.trial import Failure, Trial
 from grokgate.plugin.records import Call, CallRecord
 from grokgate.scheduler.cost import Price
 from grokgate.scheduler.verdict import CHARGED
-from grokgate.upstream import Observation, Stage
+from grokgate.upstream import Kind, Observation, Stage
 
 
 class Course:
@@ -64,6 +64,16 @@ class Course:
         self._units += units
         taken = trial.settle(observation, units=units, penalize=not self.request.penalized)
         self.request.penalized = self.request.penalized or taken.penalized
+
+    def cancel(self, trial: Trial) -> None:
+        """End the call because its client does not want it any more."""
+        self.settle(trial, trial.observation(Kind.CANCELLED))
+        self.end("cancelled")
+
+    def forget(self, trial: Trial) -> None:
+        """End a call whose caller lost it, which is a defect of the caller."""
+        self.desk.log.warning("exchange_forgotten", plugin=self.plugin)
+        self.cancel(trial)
 
     def end(self, outcome: Literal["completed", "failed", "cancelled"]) -> None:
         """Tell observers how the call ended; only the first end counts."""

@@ -22,7 +22,7 @@ class Deadline:
         seconds: From now; None: no limit.
     """
 
-    __slots__ = ("_before", "_hit", "_reader", "_timer", "passed")
+    __slots__ = ("_before", "_hit", "_loop", "_reader", "_timer", "passed")
 
     def __init__(self, seconds: float | None) -> None:
         self.passed = False
@@ -30,14 +30,16 @@ class Deadline:
         self._reader: asyncio.Task[object] | None = None
         self._before = 0
         self._hit = False
+        self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         if seconds is not None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(max(0.0, seconds), self._fire)
+            self._timer = self._loop.call_later(max(0.0, seconds), self._fire)
 
     def begin(self) -> None:
         """The current task is about to wait."""
-        self._reader = asyncio.current_task()
+        task = self._reader = asyncio.current_task(self._loop)
+        assert task is not None
+        self._before = task.cancelling()
 
     def end(self) -> bool:
         """The wait is over; tell whether we, and nobody else, cancelled it."""
@@ -49,11 +51,12 @@ class Deadline:
 
     def interrupt(self) -> bool:
         """Cancel the wait that is going on; return whether there is one."""
-        if self._reader is None or self._hit:
+        if self._reader is None:
             return False
-        self._hit = True
-        self._before = self._reader.cancelling()
-        return self._reader.cancel()
+        if not self._hit:
+            self._hit = True
+            self._reader.cancel()
+        return True
 
     async def limit(self, work: Callable[[], Awaitable[T]]) -> T:
         """Await *work*.

@@ -128,5 +128,9 @@ class _PluginDispatcher:
 
 
 async def _close_all(exchanges: Iterable[LiveExchange]) -> None:
-    for exchange in tuple(exchanges):
+    """Close *exchanges*; their leases are back before the first is waited for."""
+    everything = tuple(exchanges)
+    for exchange in everything:
+        exchange.cancel()
+    for exchange in everything:
         await exchange.aclose()

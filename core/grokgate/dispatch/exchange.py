@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing, suppress
 from typing import Self
 
 from grokgate.dispatch.course import Course
@@ -16,6 +17,7 @@ class LiveExchange:
 
     The lease ends in plain code, before anything is awaited: with the end marker, with a failure,
     or with `aclose`. May be opened in one task and read in another; `aclose` may come from a third.
+    One that is forgotten gives its lease back when it is collected.
     """
 
     def __init__(self, course: Course, trial: Trial, first: Event) -> None:
@@ -27,6 +29,7 @@ class LiveExchange:
         self._first: Event | None = first
         self._next = trial.events.__anext__
         self._deadline = course.deadline
+        self._loop = asyncio.get_running_loop()
         self._ended = False
 
     def __aiter__(self) -> AsyncIterator[Event]:
@@ -39,7 +42,7 @@ class LiveExchange:
             event, self._first = self._first, None
             return event
         if self._ended:
-            await self._leave()
+            await self._trial.close()
             raise StopAsyncIteration
         deadline = self._deadline
         if deadline.passed:
@@ -68,21 +71,31 @@ class LiveExchange:
 
     async def aclose(self) -> None:
         """End the call, if it has not ended: the upstream is aborted at once."""
-        if not self._ended:
-            self._ended = True
-            self._course.settle(self._trial, self._trial.observation(Kind.CANCELLED))
-            self._course.end("cancelled")
-        self._first = None
+        self.cancel()
         if not self._deadline.interrupt():
             await self._trial.close()
+
+    def cancel(self) -> None:
+        """Give the lease of an unended call back without waiting; `aclose` does the rest."""
+        self._first = None
+        if not self._ended:
+            self._ended = True
+            self._course.cancel(self._trial)
+
+    def __del__(self) -> None:
+        """Give the lease back: nobody can read or close this any more."""
+        if not self._ended:
+            with suppress(RuntimeError):  # the loop is closed, and with it the gateway
+                self._loop.call_soon_threadsafe(self._course.forget, self._trial)
 
     async def fetch(self, asset: Asset, /) -> AsyncIterator[bytes]:
         """Stream something the call produced, with the account that made it."""
         grok = self._course.desk.settings().grok
         line = Line(first_s=grok.stream_first_byte_timeout, idle_s=grok.stream_idle_timeout)
         try:
-            async for piece in self._course.desk.upstreams.fetch(asset, line):
-                yield piece
+            async with aclosing(self._course.desk.upstreams.fetch(asset, line)) as pieces:
+                async for piece in pieces:
+                    yield piece
         except UnknownAccount:
             raise UpstreamError("The account that made this is gone.") from None
 
@@ -92,14 +105,6 @@ class LiveExchange:
         self._ended = True
         self._course.settle(self._trial, self._trial.observation(Kind.OK))
         self._course.end("completed")
-
-    async def _leave(self) -> None:
-        """Close after the end marker, or after `aclose`."""
-        try:
-            if self.finished is not None:
-                await self._trial.drain()
-        finally:
-            await self._trial.close()
 
     async def _break_off(self, error: BaseException, *, ours: bool) -> Event:
         """Settle after *error*, close, and raise what it means.

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 
 import anyio
 from msgspec import Struct, structs
@@ -153,14 +153,6 @@ class Trial:
                 self.lease, observation, units=units, penalize=penalize
             )
         return self.settled
-
-    async def drain(self) -> None:
-        """Read what follows the end marker, for a moment, so that the connection can be reused."""
-        if self.events is None or self._closed:
-            return
-        with anyio.move_on_after(CLOSE_S), suppress(Exception):
-            async for _ in self.events:
-                pass
 
     async def close(self) -> None:
         """Abort the exchange and leave the session, whatever happens meanwhile."""

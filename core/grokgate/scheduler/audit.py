@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from grokgate.scheduler.entry import Entry, Holding, Pool
+from grokgate.scheduler.entry import Entry, Pool
+from grokgate.scheduler.holding import Holding
 from grokgate.scheduler.ledger import Ledger
 from grokgate.scheduler.shelf import COOLING
 

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from grokgate.scheduler.entry import BLIND_WAIT_S, COOL_CAP_S, Entry, Grant, Moment
+from grokgate.scheduler.entry import COOL_CAP_S, Entry, Grant
+from grokgate.scheduler.holding import BLIND_WAIT_S, Moment, bounded_wait
 from grokgate.scheduler.roster import Roster
 from grokgate.scheduler.shelf import COOLING, DISABLED, EXPIRED
 from grokgate.upstream import Window
@@ -173,7 +174,7 @@ class Ledger(Roster):
     ) -> None:
         """Set *buckets* to 0 for *reset_in_s*; None: until a survey, or an hour without one."""
         for name in buckets:
-            wait_s = BLIND_WAIT_S if reset_in_s is None else max(0.0, reset_in_s)
+            wait_s = BLIND_WAIT_S if reset_in_s is None else bounded_wait(reset_in_s)
             self._holding(entry, name).empty(at.s + wait_s, blind=reset_in_s is None)
         self._plan_all(entry)
         self.restate(entry)

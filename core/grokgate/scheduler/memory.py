@@ -4,22 +4,21 @@ No `await` stands between a pick and its reservation, nor between the end of a c
 so no lock is needed. What changed is written behind (`scheduler.behind`).
 """
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Any, Protocol, TypeAlias
 
-from grokgate.errors import Overloaded
 from grokgate.scheduler import select
 from grokgate.scheduler.audit import imbalance
 from grokgate.scheduler.behind import WriteBehind, Writer
-from grokgate.scheduler.entry import Entry, Grant, Moment
+from grokgate.scheduler.entry import Entry, Grant
+from grokgate.scheduler.holding import Moment
 from grokgate.scheduler.home import Decision, Lease, PoolView, Settled, Want
 from grokgate.scheduler.ledger import Ledger
 from grokgate.scheduler.penalty import Penalties
-from grokgate.scheduler.queue import FairQueue, Place
 from grokgate.scheduler.verdict import judge
+from grokgate.scheduler.waiting import WaitingList
 from grokgate.settings.core import LimitsSettings, TokenSettings
 from grokgate.tokens.record import TokenRecord, TokenState
 from grokgate.upstream import AccountFacts, Clock, Kind, Observation, Stage, UpstreamSpec
@@ -45,17 +44,6 @@ class HomeSettings(Protocol):
     def limits(self) -> LimitsSettings:
         """Section ``limits``."""
         ...
-
-
-class _Waiter:
-    """A request in the waiting list."""
-
-    __slots__ = ("future", "since", "want")
-
-    def __init__(self, want: Want, future: asyncio.Future[Lease], since: float) -> None:
-        self.want = want
-        self.future = future
-        self.since = since
 
 
 class MemoryHome:
@@ -89,10 +77,11 @@ class MemoryHome:
             for pool in spec.pools:
                 self._ledger.declare(spec.id, pool)
         self._penalties = Penalties(self._ledger, rng, log)
-        self._queue: FairQueue[_Waiter] = FairQueue()
+        self._waiting = WaitingList(
+            self._ledger, now=self._now, lend=self._lease, take_back=self._take_back
+        )
         self._affinities: OrderedDict[str, str] = OrderedDict()
         self._doubts: list[Doubt] = []
-        self._timer: asyncio.TimerHandle | None = None
         self._behind = WriteBehind(
             writer, self.state, delay_s=lambda: settings().token.save_delay_ms / 1000, log=log
         )
@@ -127,7 +116,7 @@ class MemoryHome:
             if before is not None:
                 self._ledger.override(entry, before, record.state, at)
                 self._behind.touch(entry.id)
-        self._serve()
+        self._waiting.serve()
 
     def subscribe(self, doubt: Doubt) -> None:
         """Have *doubt* told of every token whose quota should be surveyed soon."""
@@ -140,14 +129,15 @@ class MemoryHome:
         at = self._now()
         self._ledger.limit(self._settings().token.max_inflight)
         if self._ledger.drain(at):
-            self._serve()
-        if not self._queue.waits(_kind(want)):
+            self._waiting.serve()
+        if not self._waiting.holds(want):
             lease = self._lease(want, at)
             if lease is not None:
                 return lease
         if want.deadline <= at.s or not select.busy(self._ledger, want):
             raise select.refusal(select.outlook(self._ledger, want, at))
-        return await self._wait(want, at)
+        size = self._settings().limits.queue_size
+        return await self._waiting.wait(want, at, size=size)
 
     def sent(self, lease: Lease, /) -> None:
         """Note that the request's body is going out."""
@@ -177,7 +167,7 @@ class MemoryHome:
         self._behind.touch(grant.entry.id)
         if verdict.unsure or _wants_survey(observation) or _stale(grant, at):
             self._tell_doubt(grant.entry)
-        self._serve()
+        self._waiting.serve()
         incident = self._penalties.incidents.active(grant.entry.pool.upstream)
         return Settled(penalized=penalized, incident=incident)
 
@@ -205,7 +195,7 @@ class MemoryHome:
         if facts.keep:
             entry.kept = {**entry.kept, **facts.keep}
         self._behind.touch(token)
-        self._serve()
+        self._waiting.serve()
 
     def survey_failed(self, token: str, observation: Observation, /) -> None:
         """Expire the token if the survey showed that its credential is dead."""
@@ -234,7 +224,7 @@ class MemoryHome:
         counts = self._ledger.counts
         return PoolView(
             leases_open=len(self._ledger.open),
-            queue_depth=len(self._queue),
+            queue_depth=len(self._waiting),
             ledger_imbalance=imbalance(self._ledger),
             tokens={
                 (pool.name, status): count
@@ -270,8 +260,7 @@ class MemoryHome:
 
     async def aclose(self) -> None:
         """End leases that nobody settled, then flush. Drivers are closed before, `run` ended."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._waiting.close()
         at = self._now()
         for lease, grant in tuple(self._ledger.open.items()):
             self._log.warning("lease_expired", lease=lease, age_s=round(at.s - grant.since, 3))
@@ -317,80 +306,15 @@ class MemoryHome:
         if len(self._affinities) > _AFFINITIES:
             self._affinities.popitem(last=False)
 
-    async def _wait(self, want: Want, at: Moment) -> Lease:
-        loop = asyncio.get_running_loop()
-        waiter = _Waiter(want, loop.create_future(), at.s)
-        size = self._settings().limits.queue_size
-        place = self._queue.join(want.key_id, _kind(want), waiter, size=size)
-        if place is None:
-            raise Overloaded("Too many requests are waiting for an account.")
-        timer = loop.call_later(want.deadline - at.s, self._overdue, place)
-        self._arm(at)
-        try:
-            return await waiter.future
-        except asyncio.CancelledError:
-            self._abandon(waiter)
-            raise
-        finally:
-            timer.cancel()
-            self._queue.leave(place)
-
-    def _abandon(self, waiter: _Waiter) -> None:
-        """Give a lease back that was granted to a request while it was being cancelled."""
-        future = waiter.future
-        if future.done() and not future.cancelled() and future.exception() is None:
-            grant = self._ledger.settle(future.result().id, units=0)
-            if grant is not None:
-                self._behind.touch(grant.entry.id)
-                self._serve()
-
-    def _overdue(self, place: Place[_Waiter]) -> None:
-        self._queue.leave(place)
-        future = place.item.future
-        if not future.done():
-            future.set_exception(Overloaded("All accounts that could serve this model are busy."))
-
-    def _serve(self) -> None:
-        """Grant what is free to those who wait."""
-        if len(self._queue):
-            at = self._now()
-            self._ledger.drain(at)
-            self._queue.serve(lambda waiter: self._answer(waiter, at))
-
-    def _answer(self, waiter: _Waiter, at: Moment) -> bool:
-        """Give a waiter a lease, or a refusal once there is nothing to wait for (D30)."""
-        if waiter.future.done():
-            return True
-        lease = self._lease(waiter.want, at, queued_s=at.s - waiter.since)
-        if lease is not None:
-            waiter.future.set_result(lease)
-            return True
-        if select.busy(self._ledger, waiter.want):
-            return False
-        waiter.future.set_exception(select.refusal(select.outlook(self._ledger, waiter.want, at)))
-        return True
-
-    def _arm(self, at: Moment) -> None:
-        """Serve the queue again when the next token has cooled down or refilled."""
-        due_at = self._ledger.due_at()
-        if self._timer is None and due_at is not None and len(self._queue):
-            delay_s = max(0.0, due_at - at.s)
-            self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_due)
-
-    def _on_due(self) -> None:
-        self._timer = None
-        self._serve()
-        self._arm(self._now())
+    def _take_back(self, lease: Lease) -> None:
+        grant = self._ledger.settle(lease.id, units=0)
+        if grant is not None:
+            self._behind.touch(grant.entry.id)
+            self._waiting.serve()
 
     def _tell_doubt(self, entry: Entry) -> None:
         for doubt in self._doubts:
             doubt(entry.id)
-
-
-def _kind(want: Want) -> object:
-    """Return what a want waits for; wants that are alike cannot overtake each other."""
-    tags, only, tried = want.require_tags, want.only, want.tried
-    return want.upstream, want.pools, want.buckets, tags, only, tried
 
 
 def _wants_survey(observation: Observation) -> bool:

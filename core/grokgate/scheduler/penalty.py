@@ -8,7 +8,8 @@ from collections import Counter
 from random import Random
 from typing import Any
 
-from grokgate.scheduler.entry import Entry, Grant, Moment
+from grokgate.scheduler.entry import Entry, Grant
+from grokgate.scheduler.holding import Moment
 from grokgate.scheduler.incident import Incidents
 from grokgate.scheduler.ledger import Ledger
 from grokgate.scheduler.verdict import AMBIGUOUS, Effect

@@ -6,7 +6,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from heapq import heapify, heappop, heappush
 
-from grokgate.scheduler.entry import NO_LIMIT, UNKNOWN, Entry, Holding, Moment, Pool
+from grokgate.scheduler.entry import NO_LIMIT, Entry, Pool
+from grokgate.scheduler.holding import UNKNOWN, Holding, Moment
 from grokgate.scheduler.shelf import (
     ABSENT,
     BUSY,

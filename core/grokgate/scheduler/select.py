@@ -13,7 +13,8 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from grokgate.errors import GatewayError, NoTokenAvailable, NoTokensConfigured, Overloaded
-from grokgate.scheduler.entry import Entry, Moment, Pool
+from grokgate.scheduler.entry import Entry, Pool
+from grokgate.scheduler.holding import Moment
 from grokgate.scheduler.home import Decision, Reason, Scored, Want
 from grokgate.scheduler.ledger import Ledger
 from grokgate.scheduler.shelf import BUSY, COOLING, DISABLED, EMPTY, EXPIRED, Shelf

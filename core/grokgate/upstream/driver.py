@@ -126,8 +126,9 @@ class Attempt(Protocol):
 class UpstreamSession(Protocol):
     """The upstream acting as one account. Closing a generator aborts its exchange at once.
 
-    Generators raise `UpstreamFailure`. A complete answer ends with one `Finished`; a generator that
-    ends without it is treated as truncated.
+    Generators raise `UpstreamFailure`. A complete answer ends with one `Finished`, after which the
+    generator is closed: what a driver still has to read it reads by itself, and nobody waits for
+    it. A generator that ends without `Finished` is treated as truncated.
     """
 
     native: frozenset[str]

@@ -87,6 +87,8 @@ class ChatDecoder:
         self._thought_line_open = False
         self._raw: list[str] = []
         self._message = ""
+        self._stopped = False
+        """The last token or what comes after it was seen."""
         self._length = 0
         self._numbers: dict[str, int] = {}
         self._last_cited: str | None = None
@@ -110,6 +112,16 @@ class ChatDecoder:
     def done(self) -> bool:
         """Whether nothing more can come: an error, or the explicit end mark."""
         return self.error is not None or self._lines.done
+
+    @property
+    def settled(self) -> bool:
+        """Whether the end was marked and the final message adds nothing to the pieces.
+
+        What may follow, such as a title, is no part of the answer and can take its time.
+        """
+        if not (self._stopped and self._message):
+            return False
+        return self._message == "".join(self._raw)
 
     @property
     def drift(self) -> set[str]:
@@ -167,7 +179,7 @@ class ChatDecoder:
         if reply.token:
             self._token(reply, reply.token)
         if reply.final_metadata is not None or (reply.is_soft_stop and not self._thinks(reply)):
-            self.complete = True
+            self.complete = self._stopped = True
         if reply.model_response is not None:
             self._model_response(reply.model_response)
 

@@ -6,7 +6,8 @@ depend on how the bytes were cut into chunks.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Generic, TypeVar, get_type_hints
 
 import msgspec
@@ -33,7 +34,7 @@ class LineDecoder(Generic[T]):
 
     def __init__(self, kind: type[T], *, max_line: int = MAX_LINE) -> None:
         self._kind = kind
-        self._decoder = msgspec.json.Decoder(kind)
+        self._decoder = _decoder_of(kind)
         self._max_line = max_line
         self._pending: list[bytes] = []
         self._pending_size = 0
@@ -130,7 +131,7 @@ class LineDecoder(Generic[T]):
         return item
 
     def _convert(
-        self, kind: type[Any], types: dict[str, Any], fields: dict[str, Any], path: str
+        self, kind: type[Any], types: Mapping[str, Any], fields: dict[str, Any], path: str
     ) -> Any:
         kept: dict[str, Any] = {}
         for name in types.keys() & fields.keys():
@@ -172,7 +173,14 @@ def _balanced(line: bytes) -> Iterator[bytes]:
                 yield line[start : token.end()]
 
 
-def _wire_types(kind: type[Any]) -> dict[str, Any]:
+@cache
+def _decoder_of(kind: type[T]) -> msgspec.json.Decoder[T]:
+    """Make a decoder once: that costs as much as decoding dozens of lines."""
+    return msgspec.json.Decoder(kind)
+
+
+@cache
+def _wire_types(kind: type[Any]) -> Mapping[str, Any]:
     hints = get_type_hints(kind)
     return {info.encode_name: hints[info.name] for info in msgspec.structs.fields(kind)}
 

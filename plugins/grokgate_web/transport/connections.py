@@ -31,8 +31,8 @@ class Connections:
 
     def start(self, curl: Curl) -> "asyncio.Future[None]":
         """Start the transfer *curl* is set up for; the future ends with it."""
-        self.live += 1
         future: asyncio.Future[None] = self._multi.add_handle(curl)
+        self.live += 1
         return future
 
     def stop(self, curl: Curl, future: "asyncio.Future[None]", *, reusable: bool) -> None:
@@ -57,6 +57,7 @@ class Connections:
     def _new_handle(self) -> Curl:
         curl = _Handle(cacert=self._ca_file)
         if curl.impersonate(self._route.target, default_headers=False):
+            curl.close()
             raise TransportError("connect")
         for option, value in (
             (CurlOpt.POST, 1),

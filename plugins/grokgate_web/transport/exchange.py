@@ -12,8 +12,11 @@ from grokgate_web.transport.model import Request, TransportError, to_transport_e
 
 MAX_HELD = 256 * 1024
 """Bytes that wait for a reader before the transfer is paused."""
+MAX_UNREAD = 256 * 1024
+"""Bytes that may arrive after `Exchange.leave`."""
 
 _MAX_PIECES = 64
+_CONTROLS = bytes((*range(9), *range(10, 32), 127))
 
 
 class Exchange:
@@ -31,6 +34,7 @@ class Exchange:
         self._paused = False
         self._broken: TransportError | None = None
         self._headed = False
+        self._left: asyncio.TimerHandle | None = None
         self._closed = False
         self._waiter: asyncio.Future[None] | None = None
         self.status = 0
@@ -38,8 +42,12 @@ class Exchange:
         self.headers: dict[str, str] = {}
         """Lower-case names; of a repeated header the last value."""
         self._curl = connections.handle()
-        self._set_up(request, on_sent)
-        self._future = connections.start(self._curl)
+        try:
+            self._set_up(request, on_sent)
+            self._future = connections.start(self._curl)
+        except BaseException:
+            self._curl.close()
+            raise
         self._future.add_done_callback(self._ended)
 
     async def head(self, until: float) -> None:
@@ -83,9 +91,28 @@ class Exchange:
         if self._closed:
             return
         self._closed = True
+        if self._left is not None:
+            self._left.cancel()
         clean = self._future.done() and self._failure() is None
         self._connections.stop(self._curl, self._future, reusable=clean)
         self._connections.used_at = self._loop.time()
+
+    def leave(self, within_s: float) -> None:
+        """Let the rest of the answer arrive unread, so that the connection can be used again.
+
+        Returns at once; `close` follows with the end of the answer, or after *within_s*.
+        """
+        if self._closed or self._left is not None:
+            return
+        if self._future.done():
+            self.close()
+            return
+        self._pieces.clear()
+        self._held = 0
+        self._max_bytes = min(self._max_bytes, self._total + MAX_UNREAD)
+        self._left = self._loop.call_later(within_s, self.close)
+        if self._paused:
+            self._resume()
 
     def retire(self) -> None:
         """Have nobody use this call's connections again (F-TOK-37)."""
@@ -94,7 +121,7 @@ class Exchange:
     def _set_up(self, request: Request, on_sent: Callable[[], None]) -> None:
         body = _Body(request.body, on_sent)
         # Libcurl's own `Expect: 100-continue` is no browser's; the bare name switches it off.
-        lines = [f"{name}: {value}".encode() for name, value in request.headers] + [b"Expect:"]
+        lines = [_header_line(name, value) for name, value in request.headers] + [b"Expect:"]
         plain = request.url.startswith("http://")
         for option, value in (
             (CurlOpt.URL, request.url),
@@ -138,15 +165,18 @@ class Exchange:
             self._broken = TransportError("too_large")
             self._wake()
             return CURL_WRITEFUNC_ERROR
-        self._pieces.append(piece)
-        self._held += len(piece)
-        self._wake()
+        if self._left is None:
+            self._pieces.append(piece)
+            self._held += len(piece)
+            self._wake()
         return len(piece)
 
     def _ended(self, future: "asyncio.Future[None]") -> None:
         if not future.cancelled():
             future.exception()
         self._wake()
+        if self._left is not None:
+            self.close()
 
     def _failure(self) -> TransportError | None:
         if self._broken is not None or not self._future.done():
@@ -175,6 +205,11 @@ class Exchange:
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+def _header_line(name: str, value: str) -> bytes:
+    """Render a header; no value, wherever it was pasted from, can begin another one (S16)."""
+    return f"{name}: {value}".encode().translate(None, _CONTROLS)
 
 
 class _Body(io.BytesIO):

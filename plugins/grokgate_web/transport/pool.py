@@ -16,6 +16,8 @@ from grokgate_web.transport.model import Request, Route, TransportError
 MAX_CONNECTIONS = 256
 MAX_IDLE_S = 300.0
 
+_SWEEP_S = 10.0
+
 
 class Transport:
     """Keeps connections of accounts and routes, and starts calls on them.
@@ -30,9 +32,12 @@ class Transport:
         self._folder = folder
         self._max = max_connections
         self._table: dict[tuple[str, Route], Connections] = {}
+        """Those whose last call began longest ago first."""
         self._retired: list[Connections] = []
+        self._closing: set[asyncio.Task[None]] = set()
+        self._swept_at = 0.0
 
-    async def start(
+    def start(
         self, owner: str, route: Route, request: Request, *, on_sent: Callable[[], None]
     ) -> Exchange:
         """Start a call; the caller must `close` the exchange.
@@ -46,11 +51,7 @@ class Transport:
         Raises:
             TransportError: The route cannot be used at all.
         """
-        await self._sweep(keep=(owner, route))
-        connections = self._table.pop((owner, route), None)
-        if connections is None:
-            connections = Connections(route, self._ca_bundle(route.ca_file))
-        self._table[owner, route] = connections
+        connections = self._connections(owner, route)
         try:
             return Exchange(connections, request, on_sent)
         except CurlError as error:
@@ -62,28 +63,50 @@ class Transport:
         self._table.clear()
         self._retired.clear()
         await _close(everything)
+        await asyncio.gather(*self._closing)
 
     @property
     def kept(self) -> int:
         """How many owners' connections are open."""
         return len(self._table) + len(self._retired)
 
-    async def _sweep(self, *, keep: tuple[str, Route]) -> None:
-        """Close what is retired, long idle or too much, as far as no call is under way."""
+    def _connections(self, owner: str, route: Route) -> Connections:
+        """Return the owner's connections, and put them last in the table."""
+        found = self._table.pop((owner, route), None)
+        if found is not None and found.retired:
+            self._retired.append(found)
+            found = None
+        self._sweep()
+        if found is None:
+            found = Connections(route, self._ca_bundle(route.ca_file))
+        self._table[owner, route] = found
+        return found
+
+    def _sweep(self) -> None:
+        """Make room for one, and now and then close what is retired or long idle.
+
+        Connections with a call under way stay.
+        """
         now = asyncio.get_running_loop().time()
-        for key, item in list(self._table.items()):
-            if item.retired:
+        surplus = len(self._table) + 1 - self._max
+        if surplus <= 0 and not self._retired and now < self._swept_at + _SWEEP_S:
+            return
+        self._swept_at = now
+        for key, item in tuple(self._table.items()):
+            old = surplus > 0 or now - item.used_at > MAX_IDLE_S
+            if item.retired or (old and item.live == 0):
                 self._retired.append(self._table.pop(key))
-            elif item.live == 0 and now - item.used_at > MAX_IDLE_S and key != keep:
-                item.retired = True
-                self._retired.append(self._table.pop(key))
-        surplus = len(self._table) + (keep not in self._table) - self._max
-        idle = [key for key, item in self._table.items() if item.live == 0 and key != keep]
-        for key in idle[: max(0, surplus)]:
-            self._retired.append(self._table.pop(key))
+                surplus -= 1
         closing = [item for item in self._retired if item.live == 0]
-        self._retired = [item for item in self._retired if item.live > 0]
-        await _close(closing)
+        if closing:
+            self._retired = [item for item in self._retired if item.live > 0]
+            self._close_soon(closing)
+
+    def _close_soon(self, items: Iterable[Connections]) -> None:
+        """Close apart from the call that noticed: the library's closing can swallow a cancel."""
+        task = asyncio.get_running_loop().create_task(_close(items))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     def _ca_bundle(self, extra: str) -> str:
         """Return a file with the usual authorities and those of *extra*.

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from grokgate.scheduler.entry import Moment
+from grokgate.scheduler.holding import Moment
 from grokgate.tokens.record import Bucket, TokenRecord, TokenState
 from grokgate.upstream import Secret
 

@@ -1,7 +1,8 @@
 from collections.abc import Callable
 
 from grokgate.scheduler.audit import imbalance, violations
-from grokgate.scheduler.entry import Entry, Moment
+from grokgate.scheduler.entry import Entry
+from grokgate.scheduler.holding import Moment
 from grokgate.scheduler.ledger import Ledger
 from grokgate.tokens.record import Bucket, TokenRecord
 from grokgate.upstream import PoolSpec, Window

@@ -8,7 +8,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from grokgate.scheduler import select
 from grokgate.scheduler.audit import imbalance, violations
-from grokgate.scheduler.entry import Entry, Moment
+from grokgate.scheduler.entry import Entry
+from grokgate.scheduler.holding import Moment
 from grokgate.scheduler.home import Want
 from grokgate.scheduler.ledger import Ledger
 from grokgate.tokens.record import Bucket, TokenRecord, TokenState

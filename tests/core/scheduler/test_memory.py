@@ -275,6 +275,40 @@ async def test_waiter_is_served_when_a_token_has_cooled_down(basic: MakeToken) -
             await _until(lambda: at.home.view().queue_depth == 0)
 
 
+async def test_waiter_is_served_at_a_reset_learned_while_it_waits(basic: MakeToken) -> None:
+    at = Setting(basic("a", max_inflight=1), basic("b", max_inflight=1), basic("c"))
+    far = await at.lease(only="c")
+    at.settle(far, Kind.QUOTA, reset_in_s=5000.0)
+    first, _ = await at.lease(only="a"), await at.lease(only="b")
+    async with anyio.create_task_group() as group:
+        granted: list[Lease] = []
+
+        async def wait() -> None:
+            granted.append(await at.lease(wait_s=10))
+
+        group.start_soon(wait)
+        await anyio.wait_all_tasks_blocked()
+        at.settle(first, Kind.QUOTA, reset_in_s=0.01)
+        at.clock.advance(1)
+        with anyio.fail_after(2):
+            while not granted:  # noqa: ASYNC110 - a timer's to grant
+                await anyio.sleep(0.005)
+
+    assert granted[0].token == "a"
+
+
+async def test_numbers_no_upstream_means_can_be_stored(basic: MakeToken) -> None:
+    at = Setting(basic("a"))
+    at.settle(await at.lease(), Kind.QUOTA, reset_in_s=1e308)
+    window = Window(remaining=0, window_s=10**30, reset_in_s=float("inf"))
+    at.home.learned("a", AccountFacts(windows={"other": window}), since=0)
+    await at.home.flush()
+
+    reset_at_ms = at.store.states["a"].buckets["default"].reset_at_ms
+    assert reset_at_ms is not None
+    assert reset_at_ms < 2**43
+
+
 async def test_settling_twice_is_settling_once(basic: MakeToken) -> None:
     at = Setting(basic("a"))
     lease = await at.lease()

@@ -6,7 +6,7 @@ import pytest
 
 from grokgate.errors import NoTokenAvailable, NoTokensConfigured, Overloaded
 from grokgate.scheduler import select
-from grokgate.scheduler.entry import Moment
+from grokgate.scheduler.holding import Moment
 from grokgate.scheduler.home import Want
 from grokgate.scheduler.ledger import Ledger
 from grokgate.tokens.record import TokenRecord

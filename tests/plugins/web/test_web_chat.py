@@ -71,6 +71,27 @@ def test_plain_answer() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("replies", "settled"),
+    [
+        ([{"token": "ab"}, {"modelResponse": {"message": "ab"}}], False),
+        ([{"token": "ab"}, END], False),
+        ([END], False),
+        ([{"token": "a"}, END, {"modelResponse": {"message": "ab"}}], False),
+        ([{"token": "ab"}, {"modelResponse": {"message": "ab"}}, END], True),
+        ([{"token": "ab", "isSoftStop": True}, {"modelResponse": {"message": "ab"}}], True),
+    ],
+    ids=["no mark", "no message", "nothing yet", "message says more", "mark last", "message last"],
+)
+def test_answer_is_settled_by_an_end_mark_and_the_same_message(
+    replies: list[dict[str, Any]], *, settled: bool
+) -> None:
+    one = decoder()
+    one.feed(lines(*replies))
+
+    assert one.settled is settled
+
+
 def test_thinking_answer_with_search() -> None:
     tool_card = "5f0d6c1e"
     xml = (

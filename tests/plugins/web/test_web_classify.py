@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from grokgate.upstream import Kind, Stage, Window
-from grokgate_web.classify import http_evidence, in_band_evidence, judge
+from grokgate_web.classify import excerpt, http_evidence, in_band_evidence, judge
 from grokgate_web.egress import EgressTable
 from grokgate_web.profile import load_profile
 from grokgate_web.usage import infer_tier, parse_window
@@ -125,11 +125,27 @@ def test_in_band_error_has_the_stage_of_the_answer() -> None:
         ("", '{"waitTimeSeconds":90}', 90.0),
         ("", '{"error":{"code":8,"waitTimeSeconds":5}}', 5.0),
         ("soon", '{"waitTimeSeconds":"x"}', None),
+        ("", '{"waitTimeSeconds":1e308}', None),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999", "", None),
         ("", "", None),
     ],
 )
 def test_reset(retry_after: str, body: str, seconds: float | None) -> None:
     assert (http(429, body, retry_after=retry_after).reset_in_s or None) == (seconds or None)
+
+
+@pytest.mark.parametrize(
+    ("text", "logged"),
+    [
+        ("a\r\n\tb\x1b[0m", "a b [0m"),
+        ('bad cookie s"1"! seen', "bad cookie … seen"),
+        ('{"cookie":"s\\"1\\"!"}', '{"cookie":"…"}'),
+        ("x" * 300, "x" * 220),
+        ("ab", "ab"),
+    ],
+)
+def test_excerpt_is_one_short_line_without_secrets(text: str, logged: str) -> None:
+    assert excerpt(text, secrets=('s"1"!', "ab", "")) == logged
 
 
 def test_units_answer() -> None:
@@ -161,7 +177,17 @@ def test_prefix_of_a_quota_answer_is_stripped(prefix: bytes) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{}", b"[]", b"<html>", b'{"remainingQueries":"x"}', b'{"remainingQueries":1}', b"\xff"],
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"<html>",
+        b'{"remainingQueries":"x"}',
+        b'{"remainingQueries":1}',
+        b'{"remainingQueries":123456789012345678901234567890,"totalQueries":1}',
+        b'{"remainingQueries":0,"totalQueries":9,"waitTimeSeconds":1e300}',
+        b"\xff",
+    ],
 )
 def test_unreadable_quota_answer_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match="quota answer"):

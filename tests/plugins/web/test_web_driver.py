@@ -211,7 +211,9 @@ async def test_idle_limit(server: Any, account: Any, hasty: Any, open_session: A
     assert not observation.first_byte_timeout
 
 
-async def test_end_mark_is_enough(server: Any, account: Any, hasty: Any, open_session: Any) -> None:
+async def test_end_mark_is_enough(
+    server: Any, account: Any, hasty: Any, open_session: Any, settled: Any
+) -> None:
     async def hang(visit: Any) -> None:
         await visit.head()
         await visit.send(ANSWER)
@@ -220,6 +222,61 @@ async def test_end_mark_is_enough(server: Any, account: Any, hasty: Any, open_se
     server.script = hang
     async with open_session(server, account, hasty) as session:
         assert (await events(session.converse(ASK)))[-1] == Finished()
+        await settled(lambda: server.open == 0, 3)
+
+
+WHOLE = ANSWER + line(modelResponse={"message": "Because."})
+
+
+async def test_upstream_that_closes_late_delays_nobody_and_keeps_its_connection(
+    server: Any, account: Any, attempt: Any, open_session: Any
+) -> None:
+    go = asyncio.Event()
+
+    async def late(visit: Any) -> None:
+        await visit.head()
+        await visit.send(WHOLE)
+        await go.wait()
+        await visit.send(line(title={"newTitle": "Reasons"}))
+        await visit.end()
+        go.clear()
+
+    server.script = late
+    async with open_session(server, account, attempt) as session:
+        with anyio.fail_after(0.8):
+            first = await events(session.converse(ASK))
+        go.set()
+        with anyio.fail_after(2):
+            while go.is_set():  # noqa: ASYNC110 - the server's turn to say so
+                await anyio.sleep(0.01)
+        go.set()
+        await events(session.converse(ASK))
+
+    assert first[-1] == Finished()
+    assert server.connections == 1
+
+
+async def test_final_message_that_says_more_is_waited_for(
+    server: Any, account: Any, attempt: Any, open_session: Any
+) -> None:
+    go = asyncio.Event()
+
+    async def late(visit: Any) -> None:
+        await visit.head()
+        await visit.send(line(token="Be") + line(token="", isSoftStop=True))
+        await go.wait()
+        await visit.send(line(modelResponse={"message": "Because."}))
+        await visit.gone()
+
+    server.script = late
+    async with open_session(server, account, attempt) as session:
+        generator = session.converse(ASK)
+        begun = [await anext(generator), await anext(generator)]
+        go.set()
+        rest = await events(generator)
+
+    assert begun[1] == TextDelta(text="Be")
+    assert rest == [TextDelta(text="cause."), Finished()]
 
 
 @pytest.mark.parametrize(
@@ -471,6 +528,20 @@ async def test_account_leaves_a_proxy_that_fails(
     assert kinds in ([Kind.CONNECT] * 3 + [Finished()], [Finished()] * 4)
 
 
+@pytest.mark.parametrize(("statuses", "struck"), [((403, 403, 403), 1), ((403, 403, 429, 403), 0)])
+async def test_any_other_answer_shows_that_the_way_out_works(
+    server: Any, account: Any, attempt: Any, open_session: Any, log: Any,
+    *, statuses: tuple[int, ...], struck: int,
+) -> None:  # fmt: skip
+    left = list(statuses)
+    server.script = lambda visit: visit.reply(b"<html>", left.pop(0))
+    async with open_session(server, account, attempt) as session:
+        for _ in statuses:
+            await failed(session.converse(ASK))
+
+    assert [event for event, _ in log.lines].count("egress_struck") == struck
+
+
 async def test_log_holds_no_secret(
     server: Any, account: Any, attempt: Any, open_session: Any, log: Any
 ) -> None:
@@ -481,6 +552,45 @@ async def test_log_holds_no_secret(
     assert [event for event, _ in log.lines] == ["identity_odd", "upstream_refused"]
     assert "secret-a" not in repr(log.lines)
     assert "Why?" not in repr(log.lines)
+
+
+async def test_refusal_is_logged_and_nowhere_else(
+    server: Any, account: Any, attempt: Any, open_session: Any, log: Any
+) -> None:
+    server.script = lambda visit: visit.reply(b"Out of\norder. " + b"x" * 500, 500)
+    async with open_session(server, account, attempt) as session:
+        observation = await failed(session.converse(ASK))
+
+    [(event, fields)] = log.lines
+    assert event == "upstream_refused"
+    assert (fields["account"], fields["status"], fields["operation"]) == ("a1", 500, "converse")
+    assert fields["text"].startswith("Out of order. xxx")
+    assert len(fields["text"]) == 220
+    assert "order" not in repr(observation)
+
+
+async def test_error_inside_an_answer_is_logged_without_the_prompt(
+    server: Any, account: Any, attempt: Any, open_session: Any, log: Any
+) -> None:
+    server.script = lambda visit: visit.reply(line(error='usage limit for "Why?"'))
+    async with open_session(server, account, attempt) as session:
+        await failed(session.converse(ASK))
+
+    assert log.lines[0][1]["text"] == 'usage limit for "…"'
+
+
+async def test_file_that_cannot_be_read_fails_as_what_it_is(
+    server: Any, account: Any, attempt: Any, open_session: Any
+) -> None:
+    async def broken() -> AsyncGenerator[bytes, None]:
+        yield b"x"
+        raise ZeroDivisionError
+
+    blob = Blob(name="a.png", mime="image/png", size=9, open=broken)
+    message = Message(role="user", parts=(Attachment(blob=blob, kind="image"),))
+    async with open_session(server, account, attempt) as session:
+        with pytest.raises(ZeroDivisionError):
+            await events(session.converse(Conversation(messages=(message,))))
 
 
 async def survey(

@@ -6,7 +6,14 @@ import pytest
 
 from grokgate_web.credential import clean
 from grokgate_web.fingerprint import client_hints, resolve
-from grokgate_web.headers import cookie_header, render, request_id, statsig, statsig_warning
+from grokgate_web.headers import (
+    Headers,
+    cookie_header,
+    pasted_cookies,
+    request_id,
+    statsig,
+    statsig_warning,
+)
 from grokgate_web.identity import describe, identify
 from grokgate_web.settings import WebSettings
 from grokgate_web.transport import targets
@@ -123,16 +130,20 @@ def test_edge_names_itself_and_others_give_no_hints() -> None:
 
 
 def test_cookies_of_another_account_are_not_taken_over() -> None:
-    header = cookie_header("T", cf_cookies="Cookie: sso=X; sso-rw=X; __cf_bm=1\r\nEvil: 1")
+    pasted = pasted_cookies(cf_cookies="Cookie: sso=X; sso-rw=X; __cf_bm=1\r\nEvil: 1")
 
-    assert header == "sso=T; sso-rw=T; __cf_bm=1Evil:1"
+    assert cookie_header("T", pasted) == "sso=T; sso-rw=T; __cf_bm=1Evil:1"
 
 
 @pytest.mark.parametrize("pasted", ["v", " cf_clearance=v; path=/"])
 def test_clearance_is_added_once(pasted: str) -> None:
-    assert cookie_header("T", cf_clearance=pasted) == "sso=T; sso-rw=T; cf_clearance=v"
-    both = cookie_header("T", cf_clearance=pasted, cf_cookies="cf_clearance=w; b=1")
-    assert both == "sso=T; sso-rw=T; cf_clearance=w; b=1"
+    assert pasted_cookies(cf_clearance=pasted) == "cf_clearance=v"
+    both = pasted_cookies(cf_clearance=pasted, cf_cookies="cf_clearance=w; b=1")
+    assert both == "cf_clearance=w; b=1"
+
+
+def test_nothing_pasted_leaves_the_account_alone() -> None:
+    assert cookie_header("T", pasted_cookies()) == "sso=T; sso-rw=T"
 
 
 def test_fixed_legacy_statsig_is_the_known_constant() -> None:
@@ -178,9 +189,19 @@ def test_request_ids_are_uuids_of_version_4() -> None:
 
 
 def test_headers_without_value_are_left_out() -> None:
-    template = {"A": "{ua}", "B": "{ch_ua}", "C": "x {ua}"}
+    template = {"A": "{ua}", "B": "{ch_ua}", "C": "x {ua}", "D": "{uuid}", "E": "{statsig}"}
+    headers = Headers.of(template, {"ua": "U"})
 
-    assert render(template, {"ua": "U"}) == [("A", "U"), ("C", "x U")]
+    assert headers.render({"uuid": "1", "statsig": ""}) == [("A", "U"), ("C", "x U"), ("D", "1")]
+
+
+def test_values_of_headers_are_never_taken_for_templates() -> None:
+    headers = Headers.of({"A": "{ua}", "B": "{referer} {ua}"}, {"ua": "{uuid}"})
+
+    assert headers.render({"uuid": "1", "referer": "{ua}"}) == [
+        ("A", "{uuid}"),
+        ("B", "{ua} {uuid}"),
+    ]
 
 
 def test_addresses_of_the_settings_win() -> None:

@@ -64,7 +64,7 @@ async def start(
     on_sent: Callable[[], None] = nothing,
 ) -> Exchange:
     request = Request(url=base + "/x", headers=headers, body=body, max_bytes=max_bytes)
-    return await transport.start(owner, route, request, on_sent=on_sent)
+    return transport.start(owner, route, request, on_sent=on_sent)
 
 
 async def whole(exchange: Exchange) -> bytes:
@@ -308,6 +308,84 @@ async def test_broken_answer_is_read_then_fails(transport: Transport, server: An
     with pytest.raises(TransportError, match="reset"):
         await exchange.read(soon())
     exchange.close()
+
+
+async def test_left_answer_frees_its_connection_when_it_ends(
+    transport: Transport, server: Any
+) -> None:
+    go = asyncio.Event()
+
+    async def late(visit: Any) -> None:
+        await visit.head()
+        await visit.send(b"x")
+        await go.wait()
+        await visit.end()
+
+    server.script = late
+    exchange = await start(transport, server.base)
+    await exchange.head(soon())
+    exchange.leave(5.0)
+    go.set()
+    await settled_use(exchange)
+    await whole(await start(transport, server.base))
+
+    assert server.connections == 1
+
+
+async def settled_use(exchange: Exchange) -> None:
+    with anyio.fail_after(2):
+        while exchange._connections.live:  # noqa: ASYNC110 - nobody announces it
+            await anyio.sleep(0.005)
+
+
+async def test_left_answer_that_does_not_end_is_aborted(
+    transport: Transport, server: Any, settled: Any
+) -> None:
+    async def silent(visit: Any) -> None:
+        await visit.head()
+        await visit.gone()
+
+    server.script = silent
+    exchange = await start(transport, server.base)
+    await exchange.head(soon())
+    exchange.leave(0.05)
+
+    await settled(lambda: server.open == 0, 0.5)
+
+
+@pytest.mark.parametrize("paused", [False, True], ids=["flowing", "paused"])
+async def test_left_answer_is_not_read_for_ever(
+    transport: Transport, server: Any, settled: Any, *, paused: bool
+) -> None:
+    server.script = flood
+    exchange = await start(transport, server.base, max_bytes=1 << 40)
+    await exchange.head(soon())
+    if paused:
+        await settled(lambda: exchange._paused)
+    exchange.leave(60.0)
+
+    await settled(lambda: server.open == 0)
+
+
+async def test_transport_closes_over_an_answer_that_was_left(
+    tmp_path: Path, server: Any, settled: Any
+) -> None:
+    transport = Transport(tmp_path)
+    server.script = flood
+    exchange = await start(transport, server.base)
+    await exchange.head(soon())
+    exchange.leave(60.0)
+    await transport.aclose()
+
+    await settled(lambda: server.open == 0, 0.5)
+
+
+async def test_header_value_cannot_begin_another_header(transport: Transport, server: Any) -> None:
+    server.script = lambda visit: visit.reply(b"x")
+    await whole(await start(transport, server.base, headers=(("X-A", "b\r\nEvil: 1\0"),)))
+
+    assert server.visits[0].headers["x-a"] == "bEvil: 1"
+    assert "evil" not in server.visits[0].headers
 
 
 async def test_redirect_is_not_followed(transport: Transport, server: Any) -> None:

@@ -93,7 +93,7 @@ def draw(lines: list[str]) -> str:
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img"
  aria-label="A first start of Grokgate in a terminal">
 <style>
-text {{ font: {FONT}px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; fill: #c9d1d9 }}
+text {{ font: {FONT}px ui-monospace, "DejaVu Sans Mono", Menlo, monospace; fill: #c9d1d9 }}
 .command {{ fill: #7ee787; font-weight: 600 }}
 .data {{ fill: #a5d6ff }}
 .note {{ fill: #8b949e }}

@@ -5,6 +5,7 @@ import base64
 import openai
 import pytest
 from openai import OpenAI
+
 from service import Service
 
 PNG = base64.b64decode(

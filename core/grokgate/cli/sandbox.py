@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import ipaddress
+import os
 import signal
 
 from granian.constants import Interfaces
@@ -35,10 +36,10 @@ def serve(arguments: argparse.Namespace) -> None:
             f"Its control plane: {base}/__sim/state",
             flush=True,
         )
-    asyncio.run(_serve(sandbox, arguments.host, port))
+    asyncio.run(_serve(sandbox, arguments.host, port, with_parent=arguments.quiet))
 
 
-async def _serve(sandbox: Sandbox, host: str, port: int) -> None:
+async def _serve(sandbox: Sandbox, host: str, port: int, *, with_parent: bool) -> None:
     server = Server(
         sandbox.app,
         address=host,
@@ -51,7 +52,18 @@ async def _serve(sandbox: Sandbox, host: str, port: int) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
+    watch = asyncio.create_task(_end_with_parent(server)) if with_parent else None
     await server.serve()
+    if watch is not None:
+        watch.cancel()
+
+
+async def _end_with_parent(server: Server) -> None:
+    """Stop when the gateway that started this process is gone, even if it was killed."""
+    parent = os.getppid()
+    while os.getppid() == parent:  # noqa: ASYNC110 - the end of a parent is no event
+        await asyncio.sleep(1)
+    server.stop()  # type: ignore[no-untyped-call]  # the library's
 
 
 def _require_loopback(host: str) -> None:

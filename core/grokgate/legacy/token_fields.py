@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 Status: TypeAlias = Literal["active", "cooling", "expired", "disabled"]
+Source: TypeAlias = Literal["default", "real", "estimated"]
 
 _STATUSES: Final[Mapping[str, Status]] = {
     "active": "active",
@@ -39,7 +40,7 @@ class FieldError(ValueError):
     """A value that does not fit its field."""
 
 
-class BucketEntry(Struct, frozen=True, kw_only=True):
+class BucketEntry(Struct, frozen=True, kw_only=True, gc=False):
     """What a record says about one quota window. Times are Unix milliseconds."""
 
     remaining: int
@@ -48,10 +49,10 @@ class BucketEntry(Struct, frozen=True, kw_only=True):
     window_s: int | None = None
     reset_at_ms: int | None = None
     synced_at_ms: int | None = None
-    source: Literal["default", "real", "estimated"] = "estimated"
+    source: Source = "estimated"
 
 
-class Fields(Struct, frozen=True, kw_only=True):
+class Fields(Struct, frozen=True, kw_only=True, gc=False):
     """The known fields of a record besides credential, pool and upstream.
 
     None: the record does not say. Times are Unix milliseconds.
@@ -113,15 +114,24 @@ def _bucket_map(value: Any) -> dict[str, BucketEntry]:
 def _bucket(value: Any) -> BucketEntry:
     if not isinstance(value, dict):
         return BucketEntry(remaining=_units(value))
-    source = value.get("source")
     return BucketEntry(
         remaining=_units(value.get("remaining", -1)),
         total=_optional(_count, value.get("total")),
         window_s=_optional(_count, value.get("window_seconds")),
         reset_at_ms=_optional(_time, value.get("reset_at")),
         synced_at_ms=_optional(_time, value.get("synced_at")),
-        source=source if source in {"default", "real"} else "estimated",
+        source=_source(value.get("source")),
     )
+
+
+def _source(value: Any) -> Source:
+    match value:
+        case "default":
+            return "default"
+        case "real":
+            return "real"
+        case _:
+            return "estimated"
 
 
 def _optional(convert: Callable[[Any], int | None], value: Any) -> int | None:

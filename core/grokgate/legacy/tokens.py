@@ -53,7 +53,7 @@ _BYTE_ORDER_MARKS: Final = (
 )
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class Entry(Struct, frozen=True, kw_only=True, gc=False):
     """One account as it was written down; None means that the entry does not say."""
 
     position: str
@@ -191,18 +191,25 @@ class _Reader:
             return
         ext = record.pop("ext", {})
         own, extra = _sort_out(record, ext if isinstance(ext, dict) else {"ext": ext})
-        pool = _first_text(pool, own.pop("pool", None), None if pool else extra.get("token_type"))
+        pools = pool, self._named(position, own, "pool"), extra.get("token_type")
         if not _is_shallow(extra, _DEEPEST):
             self._reject(position, "The record is nested too deeply.")
             return
         self._add(
             position,
             pasted,
-            pool=pool,
-            upstream=_first_text(own.pop("upstream", None)),
+            pool=_first_text(*pools),
+            upstream=self._named(position, own, "upstream"),
             fields=self._fields(position, own),
             extra=extra,
         )
+
+    def _named(self, position: str, own: dict[str, Any], name: str) -> str | None:
+        """Take the name of a place out of the known fields; None: the record does not say."""
+        value = own.pop(name, None)
+        if value is not None and not isinstance(value, str):
+            self._remark(position, f"{name} is not a text")
+        return _first_text(value)
 
     def _fields(self, position: str, own: Mapping[str, Any]) -> Fields:
         """Convert the known fields; one that does not fit is reported and counts as not said."""

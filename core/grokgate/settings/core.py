@@ -1,14 +1,25 @@
 """The core's own sections: what several plugins read, and what no plugin could own."""
 
+import ipaddress
+from collections.abc import Iterable
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
 from grokgate.plugin.records import Settings
 from grokgate.settings.fields import Declaration, collect_fields, described
-from grokgate.settings.startup import BOOT, OWNER, networks
+from grokgate.settings.startup import BOOT, OWNER
 
 StatusCode: TypeAlias = Annotated[int, Meta(ge=100, le=599)]
+
+
+def _networks(texts: Iterable[str]) -> None:
+    """Check a list of addresses and networks."""
+    for text in texts:
+        try:
+            ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            raise ValueError("must hold addresses or networks such as 10.0.0.0/8") from None
 
 
 class AppSettings(Settings, frozen=True, kw_only=True):
@@ -218,7 +229,7 @@ class LimitsSettings(Settings, frozen=True, kw_only=True):
         described(
             "Networks that may be fetched from although they are not public.",
             "允许下载的非公网网段。",
-            check=networks,
+            check=_networks,
         ),
     ] = ()
     max_inflight: Annotated[
@@ -238,9 +249,6 @@ class PerformanceSettings(Settings, frozen=True, kw_only=True):
 
     usage_max_concurrent: Annotated[
         int, described("Parallel quota calls.", "额度查询的并发数。", ge=1)
-    ] = 25
-    assets_max_concurrent: Annotated[
-        int, described("Parallel file transfers.", "文件传输的并发数。", ge=1)
     ] = 25
 
 

@@ -136,7 +136,7 @@ def _drop(document: Any, key: str) -> None:
     part = _part(table, last)
     container = part.value if isinstance(part, AbstractTable) else part
     position = _position(container, last)
-    comment = _left_behind(part[last])
+    comment = _left_behind(container.item(last))
     del part[last]
     if comment is not None and position is not None and not isinstance(part, InlineTable):
         container.body[position] = (None, comment)
@@ -155,9 +155,11 @@ def _position(container: Container, name: str) -> int | None:
     return next((at for at, key in enumerate(keys) if key == name), None)
 
 
-def _left_behind(item: Item) -> Comment | None:
+def _left_behind(item: Any) -> Comment | None:
+    if not isinstance(item, Item) or isinstance(item, AbstractTable):
+        return None
     trivia = item.trivia
-    if not trivia.comment or isinstance(item, AbstractTable):
+    if not trivia.comment:
         return None
     return Comment(Trivia(indent=trivia.indent, comment=trivia.comment, trail=trivia.trail))
 

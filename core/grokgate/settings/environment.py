@@ -64,7 +64,8 @@ def load_environment(cwd: Path, environ: Mapping[str, str] = os.environ) -> dict
     merged = {**_dotenv(cwd / ".env"), **environ}
     for name in _SECRETS:
         path = merged.get(f"{name}_FILE")
-        if path and not merged.get(name):
+        stronger = f"{name}_FILE" in environ and not environ.get(name)  # than a value of ``.env``
+        if path and (stronger or not merged.get(name)):
             merged[name] = secret_file(f"{name}_FILE", path)
     for name, value in _aliased(merged):
         if value and not merged.get(name):

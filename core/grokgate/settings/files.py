@@ -35,8 +35,8 @@ def locked(path: Path, *, wait_s: float = 10) -> Iterator[None]:
 def replace_file(path: Path, content: bytes) -> None:
     """Put *content* in the place of *path* in one step that survives a crash.
 
-    A symbolic link stays and its target is replaced; the mode of an existing file stays, a new one
-    gets 0600. On any error the old file is as it was.
+    A symbolic link stays and its target is replaced; the mode of an existing file stays and, where
+    we may set it, its owner; a new one gets 0600. On any error the old file is as it was.
 
     Raises:
         OSError: The folder or the disk does not allow it.
@@ -44,7 +44,7 @@ def replace_file(path: Path, content: bytes) -> None:
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        _write_synced(temporary, content, mode=_mode(target))
+        _write_synced(temporary, content, like=_found(target))
         temporary.replace(target)
     except BaseException:
         with suppress(OSError):
@@ -61,17 +61,20 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _mode(path: Path) -> int:
+def _found(path: Path) -> os.stat_result | None:
     try:
-        return path.stat().st_mode & 0o777
+        return path.stat()
     except FileNotFoundError:
-        return 0o600
+        return None
 
 
-def _write_synced(path: Path, content: bytes, *, mode: int) -> None:
+def _write_synced(path: Path, content: bytes, *, like: os.stat_result | None) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, mode)
+        if like is not None:
+            with suppress(PermissionError):  # only root gives files away
+                os.fchown(descriptor, like.st_uid, like.st_gid)
+            os.fchmod(descriptor, like.st_mode & 0o777)
         file.write(content)
         file.flush()
         os.fsync(descriptor)

@@ -3,11 +3,14 @@
 Values stay raw here; `resolve` converts them. What is unknown is reported, never an error.
 """
 
+import errno
+import os
 import re
+import stat
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from msgspec import Struct
 
@@ -15,6 +18,8 @@ from grokgate.errors import ConfigFileError
 from grokgate.legacy.config import Converted, convert_config, convert_setting_toml
 from grokgate.settings.aliases import by_key, spellings
 from grokgate.settings.fields import Field
+
+Opener: TypeAlias = Callable[[str, int], int]
 
 FILE = "config.toml"
 OLD_FILE = "setting.toml"
@@ -60,14 +65,19 @@ class EnvironmentLayer(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
 
 
-def read_bytes(path: Path) -> bytes | None:
+def read_bytes(path: Path, *, opener: Opener | None = None) -> bytes | None:
     """Return the content of *path*; None: there is no such file.
+
+    Args:
+        path: May be a pipe.
+        opener: As `open` takes it.
 
     Raises:
         ConfigFileError: It exists and cannot be read.
     """
     try:
-        return path.read_bytes()
+        with open(path, "rb", opener=opener) as file:
+            return file.read()
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -75,6 +85,15 @@ def read_bytes(path: Path) -> bytes | None:
         raise ConfigFileError(
             f"{path}: cannot be read ({reason}). Correct its kind and permissions."
         ) from error
+
+
+def read_config(path: Path) -> bytes | None:
+    """Return the content of a configuration file; None: there is no such file.
+
+    Raises:
+        ConfigFileError: It exists and cannot be read, or is no plain file.
+    """
+    return read_bytes(path, opener=_open_plain)
 
 
 def parse(content: bytes, path: Path) -> dict[str, Any]:
@@ -101,10 +120,10 @@ def read_file_layer(data_dir: Path, fields: Mapping[str, Field]) -> FileLayer:
     Raises:
         ConfigFileError: The file cannot be read.
     """
-    content = read_bytes(data_dir / FILE)
+    content = read_config(data_dir / FILE)
     if content is not None:
         return file_layer(content, data_dir / FILE, fields)
-    oldest = read_bytes(data_dir / OLD_FILE)
+    oldest = read_config(data_dir / OLD_FILE)
     if oldest is None:
         return _layer(None, {}, Converted(tree={}), fields)
     return _layer(None, {}, convert_setting_toml(parse(oldest, data_dir / OLD_FILE)), fields)
@@ -166,6 +185,15 @@ def environment_layer(environ: Mapping[str, str], fields: Mapping[str, Field]) -
         variables=variables,
         warnings=tuple(f"environment variable {name} names no setting" for name in unknown),
     )
+
+
+def _open_plain(path: str, flags: int) -> int:
+    """Open without waiting: the reload of a pipe would never return."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "no plain file")
+    return descriptor
 
 
 def _layer(

@@ -1,7 +1,5 @@
 """The core's sections that are known before any plugin is loaded."""
 
-import ipaddress
-from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from grokgate.plugin.records import Settings
@@ -10,15 +8,6 @@ from grokgate.settings.fields import Declaration, described
 OWNER = "core"
 
 _LEVELS = {"trace": "debug", "warn": "warning", "critical": "error", "fatal": "error"}
-
-
-def networks(texts: Iterable[str]) -> None:
-    """Check a list of addresses and networks."""
-    for text in texts:
-        try:
-            ipaddress.ip_network(text, strict=False)
-        except ValueError:
-            raise ValueError("must hold addresses or networks such as 10.0.0.0/8") from None
 
 
 class LogSettings(Settings, frozen=True, kw_only=True):
@@ -76,15 +65,6 @@ class ServerSettings(Settings, frozen=True, kw_only=True):
         int,
         described("Open connections of a process.", "每个进程的连接数上限。", startup=True, ge=1),
     ] = 8192
-    trusted_proxies: Annotated[
-        tuple[str, ...],
-        described(
-            "Addresses and networks whose forwarding headers are believed.",
-            "信任其转发头的地址与网段。",
-            startup=True,
-            check=networks,
-        ),
-    ] = ()
 
 
 class StorageSettings(Settings, frozen=True, kw_only=True):

@@ -29,14 +29,15 @@ from grokgate.settings.sources import (
     FileLayer,
     environment_layer,
     file_layer,
-    read_bytes,
+    read_config,
     read_file_layer,
 )
 
 Listener: TypeAlias = Callable[[Snapshot, Snapshot], None]
 """Called with the old and the new snapshot, in the event loop; returns at once."""
 
-_Mark: TypeAlias = tuple[int, int, int] | None
+_Mark: TypeAlias = tuple[int, int, int, int] | None
+"""Changes with the file's content, place and rights; None: there is no file."""
 _POLL_S = 1.0
 _SETTLE_S = 0.05
 _SETTLE_TRIES = 10
@@ -141,7 +142,7 @@ class SettingsStore:
         both are logged.
         """
         try:
-            return self._follow(read_bytes(self.path))
+            return self._follow(read_config(self.path))
         except ConfigFileError as error:
             self._log.warning("settings_file_unreadable", reason=str(error))
             return False
@@ -215,18 +216,19 @@ class SettingsStore:
             found = self.path.stat()
         except OSError:
             return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
+        # The time of change too: a file may keep the others and only become readable later.
+        return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
 
     async def _catch_up(self) -> None:
         """Follow the file once it has stopped changing: editors truncate before they write."""
         async with self._lock:
             try:
-                content = await to_thread.run_sync(read_bytes, self.path)
+                content = await to_thread.run_sync(read_config, self.path)
                 for _ in range(_SETTLE_TRIES):
                     if content == self._seen:
                         return
                     await anyio.sleep(_SETTLE_S)
-                    before, content = content, await to_thread.run_sync(read_bytes, self.path)
+                    before, content = content, await to_thread.run_sync(read_config, self.path)
                     if content == before:
                         break
                 self._follow(content)
@@ -265,7 +267,7 @@ class SettingsStore:
         return built
 
     def _layer_to_edit(self) -> FileLayer:
-        content = read_bytes(self.path)
+        content = read_config(self.path)
         if content is None:
             content = self._built.content
         if content is None:

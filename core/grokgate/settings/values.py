@@ -52,7 +52,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     clamp: bool = False
     """True: a number outside its limits counts as the nearest limit."""
     check: Callable[[Any], object] | None = None
-    """Raises ValueError, without repeating the value."""
+    """Raises ValueError, without repeating the value; the message of another error is not shown."""
 
 
 def rule_of(annotation: Any, extra: Mapping[str, Any]) -> Rule:
@@ -224,6 +224,8 @@ def _checked(value: Any, rule: Rule) -> Any:
             rule.check(value)
         except ValueError as error:
             raise BadValueError(str(error)) from None
+        except Exception as error:  # noqa: BLE001 - a fence: a plugin's code met an operator's value
+            raise BadValueError(f"is refused ({type(error).__name__})") from None
     return value
 
 

@@ -1,6 +1,6 @@
 """The database: how it is opened, what is in it, and the queries by subject."""
 
-from grokgate.storage.engine import Database, open_database
+from grokgate.storage.engine import Database, Transaction, open_database
 from grokgate.storage.folder import hold_folder
 
-__all__ = ["Database", "hold_folder", "open_database"]
+__all__ = ["Database", "Transaction", "hold_folder", "open_database"]

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import anyio
 import anyio.to_thread
@@ -36,14 +36,17 @@ _UNAVAILABLE: Final = frozenset(
         sqlite3.SQLITE_PERM,
     }
 )
+Transaction: TypeAlias = AsyncConnection
+"""What queries run in; outside of the storage it is only passed on."""
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 class Database:
     """Transactions on one database; made by `open_database`, used from any task of its loop.
 
-    A transaction, once begun, is not cancelled from outside: it ends with its block, so that memory
-    and database cannot drift apart. Inside the block do nothing but queries.
+    A transaction, once begun, is not cancelled by a cancel scope: it ends with its block, so that
+    memory and database cannot drift apart. Inside the block do nothing but queries. A bare
+    ``Task.cancel`` cannot be kept out; it undoes the transaction and costs its connection.
     """
 
     def __init__(self, path: Path, *, busy_timeout_ms: int = _BUSY_TIMEOUT_MS) -> None:
@@ -189,6 +192,11 @@ def _engine(path: Path, begin: str, *, size: int, busy_timeout_ms: int) -> Async
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
+
+    @event.listens_for(engine.sync_engine, "invalidate")
+    def undo(connection: Any, _record: object, _error: object) -> None:
+        # Closing is not enough: while a statement of it lives, SQLite keeps the file locked.
+        connection.rollback()
 
     @event.listens_for(engine.sync_engine, "begin")
     def start(connection: Connection) -> None:

@@ -12,7 +12,7 @@ from grokgate.storage.batch import execute_many
 from grokgate.storage.tables import token_states
 
 
-class StateRow(Struct, frozen=True, kw_only=True):
+class StateRow(Struct, frozen=True, kw_only=True, gc=False):
     """The state of one token as it lies in the database. Times are Unix milliseconds."""
 
     id: str

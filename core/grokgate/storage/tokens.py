@@ -13,7 +13,7 @@ from grokgate.storage.ledger import StateRow
 from grokgate.storage.tables import token_states, tokens
 
 
-class TokenRow(Struct, frozen=True, kw_only=True):
+class TokenRow(Struct, frozen=True, kw_only=True, gc=False):
     """A token as it lies in the database. Times are Unix milliseconds."""
 
     id: str

@@ -46,7 +46,7 @@ class ImportReport(Struct, frozen=True, kw_only=True):
     """Doubles, and single values that were passed over."""
 
 
-class Edit(Struct, frozen=True, kw_only=True):
+class Edit(Struct, frozen=True, kw_only=True, gc=False):
     """One change to one token."""
 
     record: TokenRecord
@@ -56,7 +56,7 @@ class Edit(Struct, frozen=True, kw_only=True):
     """Applied to the state at the moment of writing; None: it stays."""
 
 
-class Candidate(Struct, frozen=True, kw_only=True):
+class Candidate(Struct, frozen=True, kw_only=True, gc=False):
     """An entry that can be used."""
 
     id: str

@@ -3,14 +3,15 @@
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import anyio
 import anyio.to_thread
 from msgspec.structs import replace
 
-from grokgate.storage import Database, ledger
+from grokgate.storage import Database, Transaction, ledger
 from grokgate.storage import tokens as queries
+from grokgate.storage.batch import ROWS
 from grokgate.storage.meta import bind_vault
 from grokgate.tokens import importing
 from grokgate.tokens.exporting import ExportForm, export_tokens
@@ -24,6 +25,8 @@ from grokgate.vault import Vault
 
 Listener: TypeAlias = Callable[[Sequence[TokenRecord]], Awaitable[None]]
 """Told of edited tokens after their commit; a deleted one carries ``deleted_at_ms``."""
+_TELLING_S: Final = 10.0
+"""Longest time for all listeners to one edit."""
 
 
 class TokenStore:
@@ -76,14 +79,15 @@ class TokenStore:
 
     def export(self, form: ExportForm, *, ids: Collection[str] | None = None) -> str:
         """Return tokens with their credentials in the clear; *ids* None: all but deleted ones."""
-        chosen = [record for record in self._live.values() if ids is None or record.id in ids]
+        chosen = [record for record in list(self._live.values()) if ids is None or record.id in ids]
         return export_tokens(chosen, form, self._pools)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Have *listener* told of every edit; the result ends that, and may be called twice.
 
-        Listeners run one after the other, in the order of the edits, before the edit returns. They
-        must not edit. What one raises reaches the caller of the edit, which stays committed.
+        Listeners run one after the other, in the order of the edits, before the edit returns, and
+        even if it is cancelled then. They must not edit. What one raises reaches the caller of the
+        edit, which stays committed.
         """
         self._listeners.append(listener)
 
@@ -189,24 +193,37 @@ class TokenStore:
             return
         rows = await anyio.to_thread.run_sync(self._sealed, [edit.record for edit in edits])
         async with self._database.write() as connection:
-            # Only now, so that no state is lost that was written while we sealed.
-            records = [self._with_state(edit) for edit in edits]
-            new = [index for index, edit in enumerate(edits) if edit.new]
-            old = [index for index, edit in enumerate(edits) if not edit.new]
-            await queries.insert_tokens(
-                connection,
-                [rows[index] for index in new],
-                [to_state_row(records[index].state) for index in new],
-            )
-            await queries.update_tokens(connection, [rows[index] for index in old])
-            changed = [index for index in old if edits[index].change_state]
-            await ledger.write_states(
-                connection, [to_state_row(records[index].state) for index in changed]
-            )
+            records: list[TokenRecord] = []
+            for start in range(0, len(edits), ROWS):
+                portion = slice(start, start + ROWS)
+                records += await self._write(connection, edits[portion], rows[portion])
         for record in records:
             self._keep(record)
-        for listener in tuple(self._listeners):
-            await listener(records)
+        # Whoever asked may have gone, yet the scheduler must hear of what is committed.
+        with anyio.fail_after(_TELLING_S, shield=True):
+            for listener in tuple(self._listeners):
+                await listener(records)
+
+    async def _write(
+        self, connection: Transaction, edits: Sequence[Edit], rows: Sequence[queries.TokenRow]
+    ) -> list[TokenRecord]:
+        """Write some edits and their sealed rows; return the records as they are to be kept."""
+        # Only now, so that no state is lost that was written while we sealed.
+        records = [self._with_state(edit) for edit in edits]
+        changes = list(zip(edits, rows, records, strict=True))
+        await queries.insert_tokens(
+            connection,
+            [row for edit, row, _ in changes if edit.new],
+            [to_state_row(record.state) for edit, _, record in changes if edit.new],
+        )
+        await queries.update_tokens(connection, [row for edit, row, _ in changes if not edit.new])
+        changed = [
+            to_state_row(record.state)
+            for edit, _, record in changes
+            if edit.change_state and not edit.new
+        ]
+        await ledger.write_states(connection, changed)
+        return records
 
     def _opened(
         self, rows: Iterable[tuple[queries.TokenRow, ledger.StateRow]]

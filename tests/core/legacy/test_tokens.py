@@ -198,6 +198,22 @@ def test_unusable_entry_is_rejected_with_its_position(value: object, position: s
     assert [remark.position for remark in _json(value).rejected] == [position]
 
 
+def test_source_of_a_bucket_may_be_anything() -> None:
+    (entry,) = _json(
+        [{"token": "t", "buckets": {"auto": {"remaining": 1, "source": ["x"]}}}]
+    ).entries
+
+    assert entry.fields.buckets == {"auto": BucketEntry(remaining=1, source="estimated")}
+
+
+@pytest.mark.parametrize("name", ["pool", "upstream"])
+def test_place_that_is_no_text_is_reported(name: str) -> None:
+    reading = _json([{"token": "t", name: 5}])
+
+    assert _short(reading) == [(None, "t")]
+    assert [remark.reason for remark in reading.remarks] == [f"{name} is not a text"]
+
+
 def test_credential_in_the_place_of_a_pool_is_not_repeated() -> None:
     credential = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.CANARY"
 
@@ -242,7 +258,7 @@ def test_entries_over_the_limit_are_counted() -> None:
 
 
 _NAMES = st.sampled_from(
-    ["token", "tokens", "ext", "quota", "buckets", "tags", "created_at", "status", "ssoBasic", "x"]
+    ["token", "tokens", "ext", "quota", "buckets", "source", "tags", "status", "kept", "pool", "x"]
 )
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

@@ -1,4 +1,5 @@
 import fcntl
+import os
 import stat
 import tomllib
 from collections.abc import Callable
@@ -36,6 +37,15 @@ async def test_only_what_differs_from_the_default_is_written(load: LoadStore) ->
 
     assert store.path.read_text() == "[grok]\n# slow\n"
     assert store.snapshot.origins["grok.timeout"] == "default"
+
+
+async def test_switch_goes_off_and_on_again(load: LoadStore) -> None:
+    store = load("")
+    await store.change({"downstream": {"enable_chat": False}})
+    snapshot = await store.change({"downstream": {"enable_chat": True}})
+
+    assert "chat" in snapshot.enabled_routes
+    assert "enable_chat" not in store.path.read_text()
 
 
 async def test_unknown_keys_are_kept_in_the_file_and_warned_about_in_a_patch(
@@ -286,6 +296,16 @@ def test_replaced_file_keeps_its_mode_and_leaves_no_other(tmp_path: Path) -> Non
     assert path.read_bytes() == b"new"
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     assert [entry.name for entry in tmp_path.iterdir()] == ["config.toml"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_replaced_file_keeps_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("old")
+    os.chown(path, 12345, 12346)
+    replace_file(path, b"new")
+
+    assert (path.stat().st_uid, path.stat().st_gid) == (12345, 12346)
 
 
 def test_link_stays_and_its_target_is_replaced(tmp_path: Path) -> None:

@@ -49,6 +49,14 @@ def test_secret_key_comes_from_a_mounted_file(tmp_path: Path) -> None:
     assert environ["GROKGATE_SECRET_KEY"] == "abc"
 
 
+def test_mounted_secret_wins_over_the_one_in_dotenv(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("GROKGATE_SECRET_KEY=file\n")
+    (tmp_path / "key").write_text("mounted")
+    environ = load_environment(tmp_path, {"GROKGATE_SECRET_KEY_FILE": str(tmp_path / "key")})
+
+    assert environ["GROKGATE_SECRET_KEY"] == "mounted"
+
+
 @pytest.mark.parametrize(
     ("environ", "kind", "url"),
     [

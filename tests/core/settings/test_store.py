@@ -1,3 +1,4 @@
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -282,6 +283,45 @@ async def test_edit_behind_a_symbolic_link_is_noticed(load: LoadStore, tmp_path:
     async with running(store):
         target.write_text("[grok]\ntimeout = 1\n")
         await until(lambda: store.snapshot.grok.timeout == 1)
+
+
+async def test_edit_that_hides_its_time_and_size_is_noticed(
+    load: LoadStore, tmp_path: Path
+) -> None:
+    target = tmp_path / "elsewhere" / "real.toml"
+    target.parent.mkdir()
+    target.write_text("")
+    (tmp_path / "config.toml").symlink_to(target)
+    store = load()
+    async with running(store):
+        target.write_text("[grok]\ntimeout = 1\n")
+        await until(lambda: store.snapshot.grok.timeout == 1)
+        before = target.stat()
+        target.write_text("[grok]\ntimeout = 2\n")
+        os.utime(target, ns=(before.st_atime_ns, before.st_mtime_ns))
+        await until(lambda: store.snapshot.grok.timeout == 2)
+
+
+def folder_in_the_way(path: Path) -> None:
+    path.mkdir()
+
+
+def pipe_in_the_way(path: Path) -> None:
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("put", [folder_in_the_way, pipe_in_the_way])
+async def test_what_is_no_file_is_survived(
+    load: LoadStore, log: LogCapture, put: Callable[[Path], None]
+) -> None:
+    store = load("[grok]\ntimeout = 1\n")
+    async with running(store):
+        store.path.unlink()
+        put(store.path)
+        await until(lambda: any("no plain file" in str(entry) for entry in log.entries))
+        store.path.rename(store.path.with_suffix(".odd"))
+        store.path.write_text("[grok]\ntimeout = 2\n")
+        await until(lambda: store.snapshot.grok.timeout == 2)
 
 
 async def test_damage_while_running_is_survived(load: LoadStore, log: LogCapture) -> None:

@@ -106,6 +106,16 @@ def test_check_of_the_field_has_the_last_word() -> None:
         convert(3, rule)
 
 
+def test_check_that_breaks_refuses_the_value_without_repeating_it() -> None:
+    def broken(word: str) -> None:
+        raise LookupError(word)
+
+    with pytest.raises(BadValueError, match="LookupError") as caught:
+        convert("hunter2", rule_of(str, {"check": broken}))
+
+    assert "hunter2" not in str(caught.value)
+
+
 def test_type_without_a_form_in_toml_is_refused() -> None:
     with pytest.raises(TypeError):
         rule_of(int | str, {})

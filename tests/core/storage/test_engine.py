@@ -1,3 +1,4 @@
+import asyncio
 import signal
 import sqlite3
 import stat
@@ -125,6 +126,30 @@ async def test_task_cancelled_from_outside_leaves_the_database_usable(database: 
 
     async with database.read() as connection:
         assert await read_fact(connection, "a") == b"1"
+
+
+async def test_task_cancelled_without_a_scope_leaves_no_lock_behind(database: Database) -> None:
+    """Litestar and asyncio cancel tasks where no shield of ours holds."""
+    for rounds in range(40):
+        begun = asyncio.Event()
+        task = asyncio.create_task(_write_at_length(database, begun))
+        await begun.wait()
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        await _write_something(database)
+
+    async with database.read() as connection:
+        assert await read_fact(connection, "half") is None
+
+
+async def _write_at_length(database: Database, begun: asyncio.Event) -> None:
+    async with database.write() as connection:
+        await write_fact(connection, "half", b"1")
+        begun.set()
+        while True:
+            await read_fact(connection, "half")
 
 
 async def _write_and_fail(database: Database) -> None:

@@ -190,11 +190,13 @@ async def test_start_waits_for_a_locked_database(path: Path) -> None:
             if other.in_transaction:
                 other.execute("ROLLBACK")
 
-        async with open_database(
-            path, busy_timeout_ms=10, wait_s=30, interval_s=0.01, waiting=let_go
-        ) as database:
-            async with database.read() as connection:
-                found = await read_fact(connection, "nothing")
+        async with (
+            open_database(
+                path, busy_timeout_ms=10, wait_s=30, interval_s=0.01, waiting=let_go
+            ) as database,
+            database.read() as connection,
+        ):
+            found = await read_fact(connection, "nothing")
 
     assert found is None
     assert waits

@@ -238,3 +238,22 @@ async def test_batch_of_states_is_written_fast(store: TokenStore) -> None:
     await store.write_states(states)
 
     assert time.perf_counter() - started < 2
+
+
+async def test_listener_is_told_of_a_cancelled_edit_that_was_committed(store: TokenStore) -> None:
+    told: list[str] = []
+    scope = anyio.CancelScope()
+
+    async def cancel(_records: Sequence[TokenRecord]) -> None:
+        scope.cancel()
+
+    async def note(records: Sequence[TokenRecord]) -> None:
+        await anyio.lowlevel.checkpoint()
+        told.extend(record.id for record in records)
+
+    store.subscribe(cancel)
+    store.subscribe(note)
+    with scope:
+        await store.import_text("a")
+
+    assert told == list(store.records)

@@ -38,6 +38,7 @@ from sandbox.sim_client import CHAT, ask, chat, headers, prompt, talk
 
 pytestmark = pytest.mark.anyio
 TEXT = "A sentence that is long enough for several tokens."
+ECHO = f"@sim scenario=echo\n{TEXT}"
 FORMS = ("plain", "data", "event", "glued", "crlf", "blank", "done", "no_newline")
 
 
@@ -155,7 +156,7 @@ async def test_error_after_the_first_line(sandbox: Sandbox, action: Action, text
 async def test_error_after_output_ends_the_answer(sandbox: Sandbox, form: Any, place: Any) -> None:
     action = ErrorAfter200(form=form, place=place)
     sandbox.rules.add(action)
-    answer = await chat(sandbox.app, TEXT)
+    answer = await chat(sandbox.app, ECHO)
 
     assert "Internal error" in json.dumps(answer.objects[-1])
     assert answer.said() == (TEXT if place == "end" else answer.responses[3]["token"])
@@ -234,7 +235,7 @@ async def test_malformed_lines_stand_between_good_ones(
     sandbox: Sandbox, form: Any, part: bytes
 ) -> None:
     sandbox.rules.add(Malformed(form=form, at=5))
-    lines = (await chat(sandbox.app, TEXT)).body.splitlines()
+    lines = (await chat(sandbox.app, ECHO)).body.splitlines()
     tokens = [re.search(rb'"token":"([^"]*)",', line) for line in lines]
 
     assert part in lines[5]
@@ -252,7 +253,7 @@ async def test_oversize_line_is_json_of_that_size(sandbox: Sandbox) -> None:
 
 async def test_nested_has_no_response_wrapper(sandbox: Sandbox) -> None:
     sandbox.rules.add(Nested())
-    results = [known["result"] for known in (await chat(sandbox.app, TEXT)).objects]
+    results = [known["result"] for known in (await chat(sandbox.app, ECHO)).objects]
 
     assert not any("response" in result for result in results)
     assert "".join(result.get("token", "") for result in results) == TEXT

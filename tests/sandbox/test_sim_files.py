@@ -40,7 +40,8 @@ async def test_upload_answers_with_id_and_uri(sandbox: Sandbox) -> None:
 
 async def test_attachment_is_acknowledged(sandbox: Sandbox) -> None:
     stored = await _upload(sandbox)
-    answer = await chat(sandbox.app, "Look", fileAttachments=[stored["fileMetadataId"]])
+    message = "@sim scenario=echo\nLook"
+    answer = await chat(sandbox.app, message, fileAttachments=[stored["fileMetadataId"]])
 
     assert answer.said() == "Look\n\n1 attachment: image.png, image/png, 68 bytes"
 
@@ -49,7 +50,7 @@ async def test_attachment_may_stand_alone(sandbox: Sandbox) -> None:
     stored = await _upload(sandbox)
     answer = await chat(sandbox.app, "", imageAttachments=[stored["fileMetadataId"]])
 
-    assert answer.said().startswith("1 attachment")
+    assert "1 attachment: image.png" in answer.said()
 
 
 async def test_attachment_of_another_account_is_refused(sandbox: Sandbox) -> None:

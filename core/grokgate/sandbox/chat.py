@@ -121,6 +121,7 @@ def _prompt(directive: Directive, model: Model, files: list[StoredFile]) -> Prom
         text=directive.text,
         options=directive.options,
         style=model.style,
+        greets=not directive.given,
         attachments=tuple(f"{file.name}, {file.mime}, {len(file.content)} bytes" for file in files),
     )
 

@@ -74,6 +74,8 @@ class Directive(Struct, frozen=True, kw_only=True):
     actions: tuple[Action, ...]
     text: str
     """The prompt without directive lines."""
+    given: bool = False
+    """False: the prompt holds no directive line, so nothing was asked of the sandbox."""
 
 
 class DirectiveError(ValueError):
@@ -90,7 +92,9 @@ def parse_prompt(message: str) -> Directive:
         return Directive(options=_DEFAULTS, actions=(), text=message)
     found = _LINE.findall(message)
     options, actions = _read(found[-1]) if found else (_DEFAULTS, ())
-    return Directive(options=options, actions=actions, text=_LINE.sub("", message))
+    return Directive(
+        options=options, actions=actions, text=_LINE.sub("", message), given=bool(found)
+    )
 
 
 def _read(line: str) -> tuple[Options, tuple[Action, ...]]:

@@ -35,6 +35,8 @@ class Prompt(Struct, frozen=True, kw_only=True):
     """The flattened prompt without directive lines."""
     options: Options
     style: Style
+    greets: bool = False
+    """A short text is answered with a greeting around it, for those who meet the sandbox first."""
     attachments: tuple[str, ...] = ()
     """One description each, such as ``image.png, image/png, 68 bytes``."""
 
@@ -221,6 +223,8 @@ def _spoken(prompt: Prompt, random: Random) -> Iterator[Say]:
     named = f"{count} attachment{'' if count == 1 else 's'}: {'; '.join(prompt.attachments)}"
     said = last_block(prompt.text)
     text = "\n\n".join(part for part in (said, named if count else "") if part)
+    if prompt.greets and len(text) <= _SHORT:
+        text = _GREETING.format(text)
     return (Say(token) for token in split_tokens(text or "Hello from the sandbox.", random))
 
 
@@ -263,4 +267,12 @@ _OF_STYLE: Mapping[Style, ScenarioName] = {
 _SHORTEST, _LONGEST = 3, 8
 _SIZES = range(_SHORTEST, _LONGEST + 1)
 _LONG_TOKENS = 2_000
+_SHORT = 500
+"""Characters up to which a text is greeted; longer ones come from programs."""
+_GREETING = (
+    "Hello from the sandbox! This is what you said:\n\n"
+    "{}\n\n"
+    "No model was asked anything. The gateway, the made-up account and this stream all work; add "
+    "an account of your own, and a real model answers in this place."
+)
 _FILLER = ("Tokens ", "flow ", "down ", "the ", "wire ", "one ", "by ", "one. ")

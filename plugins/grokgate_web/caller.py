@@ -2,13 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
 
 from grokgate.upstream import Account, Clock, Kind, Observation, Stage, UpstreamFailure
-from grokgate_web.classify import MAX_BODY, Evidence, excerpt, http_evidence, judge
+from grokgate_web.classify import MAX_BODY, Evidence, http_evidence, judge
 from grokgate_web.egress import EgressTable
 from grokgate_web.headers import cookie_header, request_id, statsig
 from grokgate_web.identity import Guise, Identity
@@ -42,8 +42,6 @@ class Post(Struct, frozen=True, kw_only=True):
     on_sent: Callable[[], None] | None = None
     sent_stage: Stage = Stage.SENT
     """Stage of the attempt once this body is out; an upload alone commits to nothing."""
-    private: tuple[str, ...] = ()
-    """Texts in the body that are never logged."""
 
 
 class Toolbox(Struct, frozen=True, kw_only=True):
@@ -150,21 +148,16 @@ class Caller:
             )
         )
 
-    def judged(
-        self, evidence: Evidence, operation: str, stage: Stage, *, private: Iterable[str] = ()
-    ) -> UpstreamFailure:
+    def judged(self, evidence: Evidence, operation: str, stage: Stage) -> UpstreamFailure:
         """Turn a refusal into a failure of the attempt, by the rules of the profile.
 
-        The log is the only place that sees what the upstream said (F-TOK-38, S15).
+        The log gets what classifies it, not its text, which may repeat the prompt (P12).
 
         Args:
             evidence: The refusal.
             operation: What was asked.
             stage: How far the attempt came.
-            private: What was sent and must not be logged even where the upstream repeats it.
         """
-        settings = self._identity.settings
-        own = (self._account.credential.reveal(), settings.cf_clearance, settings.statsig)
         rules = self._identity.profile.errors
         observation = judge(rules, evidence, operation=operation, stage=stage)
         self._tools.log.info(
@@ -174,7 +167,8 @@ class Caller:
             status=observation.status,
             kind=observation.kind,
             marker=observation.marker,
-            text=excerpt(evidence.said, secrets=(*own, *private)),
+            codes=evidence.codes,
+            reason=evidence.reason,
         )
         return self.failed(observation)
 
@@ -235,7 +229,7 @@ class Caller:
             await _error_body(exchange),
             now=self._tools.clock.now(),
         )
-        return self.judged(evidence, post.operation, post.sent_stage, private=post.private)
+        return self.judged(evidence, post.operation, post.sent_stage)
 
 
 async def _error_body(exchange: Exchange) -> bytes:

@@ -1,7 +1,7 @@
 """What a refusal means, by the ordered rules of the profile (`upstream-protocol.md` 12)."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -15,15 +15,10 @@ from grokgate_web.profile import ErrorRule
 MAX_BODY = 64 * 1024
 """Bytes of an error body that are looked at."""
 
-MAX_EXCERPT = 220
-"""Characters of a refusal that are logged (F-TOK-38)."""
-
 _SERVER_ERROR = 500
 _CLIENT_ERROR = 400
-_LOOKED_AT = 4 * MAX_EXCERPT
 _LONGEST_S = 1e9
-_SHORTEST_SECRET = 4
-"""Characters; to mask less would leave nothing to read."""
+_REASON = re.compile(r"\[wke=([a-z0-9_:-]{1,80})\]")
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
@@ -33,13 +28,20 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """None: it came inside an answer."""
     codes: tuple[int, ...] = ()
     """gRPC status numbers found in it."""
-    said: str = ""
-    """All of it; untrusted, and never for clients."""
     text: str = ""
-    """The same in lower case."""
+    """All of it in lower case; untrusted, and neither for clients nor for the log."""
     page: bool = False
     """A web page, or nothing at all."""
     wait_s: float | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """The upstream's own word for the refusal, ``category:reason``: the part fit for a log.
+
+        The text around it is not: upstreams repeat what they refuse (P12).
+        """
+        found = _REASON.search(self.text)
+        return found.group(1) if found else None
 
 
 def http_evidence(
@@ -53,14 +55,12 @@ def http_evidence(
         body: Read as far as `MAX_BODY`.
         now: Aware; a ``Retry-After`` date counts from here.
     """
-    said = body[:MAX_BODY].decode(errors="replace")
-    text = said.lower()
+    text = body[:MAX_BODY].decode(errors="replace").lower()
     start = text.lstrip("\ufeff \t\r\n")
     content = _decoded(body[:MAX_BODY])
     return Evidence(
         status=status,
         codes=_codes(content),
-        said=said,
         text=text,
         page=not start or start.startswith(("<!doctype html", "<html")),
         wait_s=_retry_after(headers.get("retry-after", ""), now) or _wait_in(content),
@@ -70,21 +70,7 @@ def http_evidence(
 def in_band_evidence(error: object) -> Evidence:
     """Take an error inside an answer apart: a text, an object, or a list of these."""
     said = error if isinstance(error, str) else msgspec.json.encode(error).decode()
-    said = said[:MAX_BODY]
-    return Evidence(said=said, text=said.lower(), codes=_codes(error), wait_s=_wait_in(error))
-
-
-def excerpt(text: str, *, secrets: Iterable[str]) -> str:
-    """Return the beginning of a refusal for the log: one line, without *secrets*.
-
-    Upstreams repeat what they refuse, plain or as a text inside JSON.
-    """
-    for secret in secrets:
-        if _SHORTEST_SECRET <= len(secret) <= len(text):
-            escaped = msgspec.json.encode(secret)[1:-1].decode()
-            text = text.replace(secret, "…").replace(escaped, "…")
-    printable = "".join(char if char.isprintable() else " " for char in text[:_LOOKED_AT])
-    return " ".join(printable.split())[:MAX_EXCERPT]
+    return Evidence(text=said[:MAX_BODY].lower(), codes=_codes(error), wait_s=_wait_in(error))
 
 
 def judge(

@@ -54,16 +54,6 @@ def attachments(request: Conversation) -> list[Blob]:
     ]
 
 
-def texts(request: Conversation) -> tuple[str, ...]:
-    """List all texts of a conversation, oldest first."""
-    return tuple(
-        part.text
-        for message in request.messages
-        for part in message.parts
-        if isinstance(part, Text)
-    )
-
-
 def modes(wire: Wire) -> list[str | None]:
     """List the mode names to try, in order; None where the wire names none."""
     mode = wire.params.get("mode")

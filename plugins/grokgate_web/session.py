@@ -31,7 +31,7 @@ from grokgate_web.decode.chat import ChatDecoder
 from grokgate_web.decode.lines import LineTooLong
 from grokgate_web.identity import Identity
 from grokgate_web.parallel import in_parallel
-from grokgate_web.payload import Base64Upload, attachments, chat_body, flatten, modes, texts
+from grokgate_web.payload import Base64Upload, attachments, chat_body, flatten, modes
 from grokgate_web.transport import Exchange, TransportError
 
 MAX_ANSWER = 256 * 1024 * 1024
@@ -43,8 +43,12 @@ _UPLOAD_S = 120.0
 _UPLOADS_AT_ONCE = 5
 _AFTERMATH_S = 1.0
 """Seconds that are waited for more after an end mark, unless the final message was seen too."""
-_CLOSING_S = 2.0
-"""Seconds an answer that was read has to end by itself, so that its connection can be reused."""
+_CLOSING_S = 0.25
+"""Seconds an answer that was read has to end by itself, so that its connection can be reused.
+
+The client waits for its last frames meanwhile. Not longer; and not in the background either: the
+account's next call would begin while this one is still open (V13).
+"""
 _MODE_REFUSED = (400, 404)
 
 
@@ -81,13 +85,12 @@ class WebSession:
                     break
                 for event in self._decoded(decoder, chunk):
                     yield event
+            if decoder.error is None and (decoder.settled or decoder.done):
+                await exchange.finish(_CLOSING_S)
             for event in decoder.finish():
                 yield event
         finally:
-            if decoder.complete and decoder.error is None:
-                exchange.leave(_CLOSING_S)
-            else:
-                exchange.close()
+            exchange.close()
             self._report_drift(decoder)
         self._judge_end(decoder, request)
 
@@ -142,13 +145,13 @@ class WebSession:
                 settings=self._identity.settings,
             )
             try:
-                return await self._caller.open(self._chat_post(body, private=texts(request)))
+                return await self._caller.open(self._chat_post(body))
             except UpstreamFailure as failure:
                 if mode == last or not _mode_refused(failure.observation):
                     raise
         raise AssertionError("the last mode either answers or raises")
 
-    def _chat_post(self, body: bytes, *, private: tuple[str, ...]) -> Post:
+    def _chat_post(self, body: bytes) -> Post:
         chat = self._identity.profile.chat
         return Post(
             operation=_CHAT,
@@ -158,7 +161,6 @@ class WebSession:
             first_s=self._attempt.first_s,
             max_bytes=MAX_ANSWER,
             on_sent=self._on_sent,
-            private=private,
         )
 
     def _on_sent(self) -> None:
@@ -194,7 +196,7 @@ class WebSession:
         stage = _stage(decoder)
         if decoder.error is not None:
             evidence = in_band_evidence(decoder.error)
-            raise self._caller.judged(evidence, _CHAT, stage, private=texts(request))
+            raise self._caller.judged(evidence, _CHAT, stage)
         if decoder.complete and decoder.answered:
             return
         if decoder.complete or not decoder.seen:

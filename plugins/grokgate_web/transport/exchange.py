@@ -3,6 +3,7 @@
 import asyncio
 import io
 from collections.abc import Callable
+from contextlib import suppress
 
 from curl_cffi import CurlError, CurlHttpVersion, CurlOpt
 from curl_cffi.curl import CURL_WRITEFUNC_ERROR, CURL_WRITEFUNC_PAUSE, CURLPAUSE_CONT
@@ -13,7 +14,7 @@ from grokgate_web.transport.model import Request, TransportError, to_transport_e
 MAX_HELD = 256 * 1024
 """Bytes that wait for a reader before the transfer is paused."""
 MAX_UNREAD = 256 * 1024
-"""Bytes that may arrive after `Exchange.leave`."""
+"""Bytes that `Exchange.finish` reads."""
 
 _MAX_PIECES = 64
 _CONTROLS = bytes((*range(9), *range(10, 32), 127))
@@ -34,7 +35,6 @@ class Exchange:
         self._paused = False
         self._broken: TransportError | None = None
         self._headed = False
-        self._left: asyncio.TimerHandle | None = None
         self._closed = False
         self._waiter: asyncio.Future[None] | None = None
         self.status = 0
@@ -91,28 +91,19 @@ class Exchange:
         if self._closed:
             return
         self._closed = True
-        if self._left is not None:
-            self._left.cancel()
         clean = self._future.done() and self._failure() is None
         self._connections.stop(self._curl, self._future, reusable=clean)
         self._connections.used_at = self._loop.time()
 
-    def leave(self, within_s: float) -> None:
-        """Let the rest of the answer arrive unread, so that the connection can be used again.
+    async def finish(self, within_s: float) -> None:
+        """Read to the end what nobody needs any more, so that the connection can be used again.
 
-        Returns at once; `close` follows with the end of the answer, or after *within_s*.
+        Gives up after *within_s*, after `MAX_UNREAD` bytes, or when the answer breaks off.
         """
-        if self._closed or self._left is not None:
-            return
-        if self._future.done():
-            self.close()
-            return
-        self._pieces.clear()
-        self._held = 0
-        self._max_bytes = min(self._max_bytes, self._total + MAX_UNREAD)
-        self._left = self._loop.call_later(within_s, self.close)
-        if self._paused:
-            self._resume()
+        until, left = self._loop.time() + within_s, MAX_UNREAD
+        with suppress(TransportError):
+            while left > 0 and (piece := await self.read(until)):
+                left -= len(piece)
 
     def retire(self) -> None:
         """Have nobody use this call's connections again (F-TOK-37)."""
@@ -165,18 +156,15 @@ class Exchange:
             self._broken = TransportError("too_large")
             self._wake()
             return CURL_WRITEFUNC_ERROR
-        if self._left is None:
-            self._pieces.append(piece)
-            self._held += len(piece)
-            self._wake()
+        self._pieces.append(piece)
+        self._held += len(piece)
+        self._wake()
         return len(piece)
 
     def _ended(self, future: "asyncio.Future[None]") -> None:
         if not future.cancelled():
             future.exception()
         self._wake()
-        if self._left is not None:
-            self.close()
 
     def _failure(self) -> TransportError | None:
         if self._broken is not None or not self._future.done():

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from grokgate.upstream import Kind, Stage, Window
-from grokgate_web.classify import excerpt, http_evidence, in_band_evidence, judge
+from grokgate_web.classify import http_evidence, in_band_evidence, judge
 from grokgate_web.egress import EgressTable
 from grokgate_web.profile import load_profile
 from grokgate_web.usage import infer_tier, parse_window
@@ -135,17 +135,15 @@ def test_reset(retry_after: str, body: str, seconds: float | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "logged"),
+    ("text", "reason"),
     [
-        ("a\r\n\tb\x1b[0m", "a b [0m"),
-        ('bad cookie s"1"! seen', "bad cookie … seen"),
-        ('{"cookie":"s\\"1\\"!"}', '{"cookie":"…"}'),
-        ("x" * 300, "x" * 220),
-        ("ab", "ab"),
+        ("Source post not found [WKE=imagine:invalid-parent-post]", "imagine:invalid-parent-post"),
+        ("you said [WKE=a b]", None),
+        ("no word at all", None),
     ],
 )
-def test_excerpt_is_one_short_line_without_secrets(text: str, logged: str) -> None:
-    assert excerpt(text, secrets=('s"1"!', "ab", "")) == logged
+def test_reason_is_the_upstreams_word_and_nothing_around_it(text: str, reason: str | None) -> None:
+    assert in_band_evidence(text).reason == reason
 
 
 def test_units_answer() -> None:

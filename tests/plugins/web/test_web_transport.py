@@ -310,9 +310,7 @@ async def test_broken_answer_is_read_then_fails(transport: Transport, server: An
     exchange.close()
 
 
-async def test_left_answer_frees_its_connection_when_it_ends(
-    transport: Transport, server: Any
-) -> None:
+async def test_finished_answer_frees_its_connection(transport: Transport, server: Any) -> None:
     go = asyncio.Event()
 
     async def late(visit: Any) -> None:
@@ -324,21 +322,15 @@ async def test_left_answer_frees_its_connection_when_it_ends(
     server.script = late
     exchange = await start(transport, server.base)
     await exchange.head(soon())
-    exchange.leave(5.0)
     go.set()
-    await settled_use(exchange)
+    await exchange.finish(5.0)
+    exchange.close()
     await whole(await start(transport, server.base))
 
     assert server.connections == 1
 
 
-async def settled_use(exchange: Exchange) -> None:
-    with anyio.fail_after(2):
-        while exchange._connections.live:  # noqa: ASYNC110 - nobody announces it
-            await anyio.sleep(0.005)
-
-
-async def test_left_answer_that_does_not_end_is_aborted(
+async def test_answer_that_does_not_end_is_given_up(
     transport: Transport, server: Any, settled: Any
 ) -> None:
     async def silent(visit: Any) -> None:
@@ -348,13 +340,15 @@ async def test_left_answer_that_does_not_end_is_aborted(
     server.script = silent
     exchange = await start(transport, server.base)
     await exchange.head(soon())
-    exchange.leave(0.05)
+    with anyio.fail_after(2):
+        await exchange.finish(0.05)
+    exchange.close()
 
     await settled(lambda: server.open == 0, 0.5)
 
 
 @pytest.mark.parametrize("paused", [False, True], ids=["flowing", "paused"])
-async def test_left_answer_is_not_read_for_ever(
+async def test_answer_without_end_is_not_read_for_ever(
     transport: Transport, server: Any, settled: Any, *, paused: bool
 ) -> None:
     server.script = flood
@@ -362,22 +356,11 @@ async def test_left_answer_is_not_read_for_ever(
     await exchange.head(soon())
     if paused:
         await settled(lambda: exchange._paused)
-    exchange.leave(60.0)
+    with anyio.fail_after(5):
+        await exchange.finish(60.0)
+    exchange.close()
 
     await settled(lambda: server.open == 0)
-
-
-async def test_transport_closes_over_an_answer_that_was_left(
-    tmp_path: Path, server: Any, settled: Any
-) -> None:
-    transport = Transport(tmp_path)
-    server.script = flood
-    exchange = await start(transport, server.base)
-    await exchange.head(soon())
-    exchange.leave(60.0)
-    await transport.aclose()
-
-    await settled(lambda: server.open == 0, 0.5)
 
 
 async def test_header_value_cannot_begin_another_header(transport: Transport, server: Any) -> None:

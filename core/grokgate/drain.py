@@ -52,6 +52,10 @@ class Drain:
         """Start draining; safe to call twice and from a signal handler of the loop."""
         self._begun.set()
 
+    async def begun(self) -> None:
+        """Wait until draining has begun."""
+        await self._begun.wait()
+
     async def finished(self) -> None:
         """Wait until draining was begun and has ended."""
         await self._begun.wait()

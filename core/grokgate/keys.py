@@ -97,6 +97,11 @@ class KeyRing:
         key_id = self._managed.get(digest)
         return self._callers.get(key_id) if key_id else self._config.get(digest)
 
+    @property
+    def usable(self) -> bool:
+        """Whether any key would be accepted now."""
+        return bool(self._config) or any(record.is_active for record in self._records.values())
+
     def listing(self) -> list[KeyRecord]:
         """Return the managed keys, revoked ones included, oldest first."""
         return list(self._records.values())

@@ -1,8 +1,9 @@
 """The life of a server process around its gateway: log, signals, what the terminal is told.
 
 SIGTERM is taken over from the server (which would close its listener at once and wait for ever):
-the gateway drains while ``/ready`` says 503, then SIGINT hands on to the server's own stop. Ctrl-C
-reaches server processes directly and does the same.
+the gateway drains while ``/ready`` says 503, then SIGINT hands on to the server's own stop. The
+process leaves the terminal's group, so that Ctrl-C reaches the command alone, which sends SIGTERM:
+the server hangs when its own handler runs twice.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ def announce(gateway: Gateway) -> None:
     base += f":{gateway.boot.server.port}"
     lines = [
         "",
-        f"  Grokgate listens on  {base}/v1",
+        f"  Grokgate listens on  {base}/v1{_openness(gateway)}",
         f"  configuration        {gateway.settings.path}",
         f"  accounts             {_accounts(gateway)}",
     ]
@@ -126,8 +127,15 @@ def announce(gateway: Gateway) -> None:
             "",
             *_curl(base, gateway.first_key),
         ]
+    elif not gateway.keys.usable:
+        lines.append(f"  API key              none works: {_command()} keys create NAME")
     lines += ["", "  Ready. Stop with Ctrl-C.", ""]
     print("\n".join(lines), flush=True)  # noqa: T201 - the operator's terminal
+
+
+def _openness(gateway: Gateway) -> str:
+    host = gateway.boot.server.host
+    return f"  and on every other address ({host})" if host != _dialled(host) else ""
 
 
 def _accounts(gateway: Gateway) -> str:
@@ -163,8 +171,9 @@ def _dialled(host: str) -> str:
 def _take_signals(gateway: Gateway) -> None:
     if sys.platform == "win32":
         return
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, gateway.drain.begin)
+    with suppress(PermissionError):  # a session's leader stays where it is
+        os.setpgid(0, 0)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, gateway.drain.begin)
 
 
 async def _welcome(gateway: Gateway) -> None:
@@ -194,6 +203,12 @@ async def _drain_when_orphaned(gateway: Gateway) -> None:
 
 async def _hand_over(gateway: Gateway) -> None:
     """Let the server stop once the drain has ended."""
+    await gateway.drain.begun()
+    if gateway.options.announce and gateway.drain.inflight:
+        grace_s = gateway.settings.snapshot.server.shutdown_grace_sec
+        print(  # noqa: T201 - the operator's terminal
+            f"  Stopping: {gateway.drain.inflight} running, at most {grace_s:g} s.", flush=True
+        )
     await gateway.drain.finished()
     gateway.log.info("drained", left=gateway.drain.inflight)
     os.kill(os.getpid(), signal.SIGINT)

@@ -56,14 +56,19 @@ async def test_later_starts_show_no_key(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize(
-    ("host", "shown"), [("0.0.0.0", "127.0.0.1"), ("::", "127.0.0.1"), ("::1", "[::1]")]
+    ("host", "shown"),
+    [
+        ("0.0.0.0", "http://127.0.0.1:8100/v1  and on every other address (0.0.0.0)"),
+        ("::", "http://127.0.0.1:8100/v1  and on every other address (::)"),
+        ("::1", "http://[::1]:8100/v1"),
+    ],
 )
 async def test_the_address_can_be_pasted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], host: str, shown: str
 ) -> None:
     gateway = build(tmp_path, overlay={"server.host": host, "server.port": 8100})
     async with announced(gateway, capsys) as lines:
-        assert lines[1].endswith(f"http://{shown}:8100/v1")
+        assert lines[1].endswith(f"  {shown}")
 
 
 async def test_a_refusal_is_left_for_the_command(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """``grokgate plugins``: list, check and start plugins."""
 
 import argparse
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,9 +67,17 @@ def new(arguments: argparse.Namespace) -> None:
     print(
         f"wrote {folder}\n\n"
         "Next, in the environment Grokgate runs in:\n"
-        f"  python3 -m pip install -e {folder}\n"
-        f'then add  enabled = ["{name}"]  below [plugins] in config.toml, and restart.'
+        f"  {_installer()} -e {folder}\n"
+        f'then set  enabled = ["{name}"]  below [plugins] in config.toml, and restart.'
     )
+
+
+def _installer() -> str:
+    """Name a command that can install here: a checkout's environment has uv and no pip."""
+    uv = Path(sys.prefix).parent / ".uv" / "bin" / "uv"
+    if uv.exists():
+        return f"{os.path.relpath(uv)} pip install --python {os.path.relpath(sys.executable)}"
+    return f"{sys.executable} -m pip install"
 
 
 def _contributions(plugin: LoadedPlugin) -> str:

@@ -33,8 +33,10 @@ def serve(arguments: argparse.Namespace) -> int:
     folder = data_dir(environ, sandbox=arguments.sandbox)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     boot = read_boot(folder, environ)
-    environ["SERVER_PORT"] = str(require_port(boot.server.host, boot.server.port))
-    boot = read_boot(folder, environ)
+    port = require_port(boot.server.host, boot.server.port)
+    if port != boot.server.port:
+        environ["SERVER_PORT"] = str(port)
+        boot = read_boot(folder, environ)
     with _upstream(arguments) as sandbox, tempfile.TemporaryDirectory() as notes:
         options = RunOptions(
             data_dir=folder,

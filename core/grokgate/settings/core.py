@@ -41,7 +41,11 @@ class AppSettings(Settings, frozen=True, kw_only=True):
         ),
     ] = False
     metrics_enabled: Annotated[
-        bool, described("Offer Prometheus text at /metrics.", "在 /metrics 提供监控指标。")
+        bool,
+        described(
+            "Offer Prometheus text at /metrics, to whoever has metrics_key; without one it is off.",
+            "在 /metrics 提供监控指标，需要 metrics_key；未设置则不提供。",
+        ),
     ] = True
     metrics_key: Annotated[
         str,

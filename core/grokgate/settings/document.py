@@ -27,25 +27,29 @@ TEMPLATE = """\
 # Grokgate 配置文件。所有配置项均为可选，完整列表及默认值见 config.defaults.toml。
 # 修改在两秒内生效；[server]、[storage]、[plugins] 需要重启。
 
-[app]
+# [app]
 # api_key = ["sk-..."]
 
-[grok]
+# [downstream]                        # one switch for every endpoint 每个端点一个开关
+# enable_chat_completions = false
+# enable_models = false
+
+# [grok]
 # timeout = 120
 # max_retry = 3
 
-[token]
+# [token]
 # selection = "max_quota"
 
-[log]
+# [log]
 # level = "info"
 
-[server]
+# [server]
 # host = "127.0.0.1"
 # port = 8000
 
-[plugins]
-# enabled = []
+# [plugins]
+# enabled = ["haiku"]
 """
 """First content of ``config.toml``."""
 

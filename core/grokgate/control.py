@@ -50,6 +50,10 @@ class _Export(Struct, frozen=True, kw_only=True):
     form: ExportForm = "a"
 
 
+class _Chosen(Struct, frozen=True, kw_only=True):
+    ids: tuple[str, ...]
+
+
 class _NewKey(Struct, frozen=True, kw_only=True):
     name: str = ""
 
@@ -68,6 +72,9 @@ class Operations:
             "tokens.import": self._import_tokens,
             "tokens.export": self._export_tokens,
             "tokens.list": self._list_tokens,
+            "tokens.remove": self._remove_tokens,
+            "tokens.disable": self._disable_tokens,
+            "tokens.enable": self._enable_tokens,
             "keys.create": self._create_key,
             "keys.list": self._list_keys,
             "keys.revoke": self._revoke_key,
@@ -98,6 +105,17 @@ class Operations:
 
     async def _list_tokens(self, _arguments: Mapping[str, Any]) -> Any:
         return self._tokens.listing()
+
+    async def _remove_tokens(self, arguments: Mapping[str, Any]) -> Any:
+        return await self._tokens.delete(msgspec.convert(arguments, _Chosen).ids)
+
+    async def _disable_tokens(self, arguments: Mapping[str, Any]) -> Any:
+        ids = msgspec.convert(arguments, _Chosen).ids
+        return await self._tokens.set_enabled(ids, enabled=False)
+
+    async def _enable_tokens(self, arguments: Mapping[str, Any]) -> Any:
+        ids = msgspec.convert(arguments, _Chosen).ids
+        return await self._tokens.set_enabled(ids, enabled=True)
 
     async def _create_key(self, arguments: Mapping[str, Any]) -> Any:
         wanted = msgspec.convert(arguments, _NewKey)

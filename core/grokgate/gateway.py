@@ -10,6 +10,7 @@ import ipaddress
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -210,6 +211,7 @@ class Gateway:
                 )
             )
             await self._open_keys(stores)
+            await self._erase_removed()
             await self._open_home(stack, stores)
             upstreams = await stack.enter_async_context(self._upstreams().open())
             refresh = self._open_dispatch(upstreams)
@@ -302,6 +304,14 @@ class Gateway:
         refused = self.keys.set_config_keys(snapshot.app.api_key, loopback=self._on_loopback())
         for sentence in refused:
             self.log.warning("config_key_refused", detail=sentence)
+
+    async def _erase_removed(self) -> None:
+        """Erase tokens that were removed long ago (F-TOK-53)."""
+        days = self.settings.snapshot.token.deleted_keep_days
+        before = self.clock.now() - timedelta(days=days)
+        erased = await self.tokens.erase_deleted(before_ms=int(before.timestamp() * 1000))
+        if erased:
+            self.log.info("removed_tokens_erased", count=erased)
 
     async def _open_home(self, stack: AsyncExitStack, stores: Stores) -> None:
         """Load the ledger; at the stop, flush it and note that nothing was lost."""

@@ -72,6 +72,8 @@ REFUSALS: list[tuple[str, dict[str, Any], str]] = [
     ("keys.revoke", {}, "missing required field"),
     ("keys.create", {"name": "x" * 200}, "at most"),
     ("tokens.import", {"text": "abc", "mode": "destroy"}, "Invalid enum value"),
+    ("tokens.import", {"text": "abc", "pool": "ssoFoo"}, "no pool 'ssoFoo'. Pools: ssoBasic,"),
+    ("tokens.remove", {}, "missing required field"),
     ("tokens.export", {"form": "z"}, "Invalid enum value"),
     ("tokens.burn", {}, "unknown operation 'tokens.burn'"),
 ]
@@ -141,3 +143,16 @@ async def test_imported_accounts_are_listed_masked_and_exported_in_the_clear(
     assert listed[0]["masked"] == "…456789"
     assert secret not in repr(listed)
     assert exported == {"text": f"{secret}\n"}
+
+
+async def test_a_running_service_switches_and_removes_accounts(tmp_path: Path) -> None:
+    async with serving(tmp_path):
+        report = await control.ask(tmp_path, "tokens.import", {"text": "made-up-token"})
+        wanted = {"ids": [*report["added"], "tok_unknown"]}
+        done = [
+            await control.ask(tmp_path, f"tokens.{verb}", wanted)
+            for verb in ("disable", "enable", "remove")
+        ]
+
+        assert done == [report["added"]] * 3
+        assert await control.ask(tmp_path, "tokens.list", {}) == []

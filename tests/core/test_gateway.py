@@ -233,7 +233,7 @@ async def test_with_a_sandbox_only_upstreams_that_know_it_are_open(tmp_path: Pat
         pointed("broken", fail),
         Upstream(FakeUpstream().spec("xai")),
         sandbox="http://127.0.0.1:1",
-        sandbox_accounts="ssoBasic:made-up",
+        sandbox_accounts="ssoBasic:made-up-1",
     )
     async with gateway.run():
         accounts = len(gateway.tokens.records)
@@ -241,6 +241,22 @@ async def test_with_a_sandbox_only_upstreams_that_know_it_are_open(tmp_path: Pat
     assert list(gateway.specs) == ["web"]
     assert gateway.settings.snapshot.app.metrics_key == "http://127.0.0.1:1"
     assert accounts == 1
+
+
+@pytest.mark.parametrize(("days", "restored"), [(7, True), (0, False)])
+async def test_removed_accounts_are_erased_after_their_time(
+    tmp_path: Path, *, days: int, restored: bool
+) -> None:
+    overlay = {"token.auto_refresh": False, "token.deleted_keep_days": days}
+    gateway = build(tmp_path, Upstream(FakeUpstream().spec()), overlay=overlay)
+    async with gateway.run():
+        report = await gateway.tokens.import_text("ssoBasic:made-up-1")
+        await gateway.tokens.delete(report.added)
+    again = build(tmp_path, Upstream(FakeUpstream().spec()), overlay=overlay)
+    async with again.run():
+        report = await again.tokens.import_text("ssoBasic:made-up-1")
+
+    assert bool(report.restored) is restored
 
 
 async def test_what_calls_took_survives_a_restart(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Self-hosted gateway that pools your own Grok accounts behind standard APIs.",
         epilog="The data folder is ./data, or DATA_DIR.",
     )
+    parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_serve(commands)
     _add_sandbox(commands)
@@ -103,7 +104,7 @@ def _add_sandbox(commands: _Commands) -> None:
 
 
 def _add_tokens(commands: _Commands) -> None:
-    tokens = _group(commands, "tokens", "import, list and export pooled accounts")
+    tokens = _group(commands, "tokens", "import, list, export, switch and remove pooled accounts")
     load = _add(
         tokens, "import", "tokens", "import_file", "add accounts from a file, any known form"
     )
@@ -126,6 +127,13 @@ def _add_tokens(commands: _Commands) -> None:
         help="a: JSON with all fields (the default); d: JSON with pools basic, super and heavy; "
         "text: one secret a line",
     )
+    for verb, text in (
+        ("remove", "take accounts out; importing them again brings them back"),
+        ("disable", "keep accounts from being used"),
+        ("enable", "have accounts used again, expired ones too"),
+    ):
+        change = _add(tokens, verb, "tokens", verb, text)
+        change.add_argument("ids", metavar="ID", nargs="+", help="as tokens list shows it")
 
 
 def _add_keys(commands: _Commands) -> None:

@@ -1,10 +1,10 @@
-"""``grokgate tokens``: import, list and export pooled accounts."""
+"""``grokgate tokens``: import, list, export, switch and remove pooled accounts."""
 
 import argparse
 import codecs
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,32 @@ def export(arguments: argparse.Namespace) -> None:
     sys.stdout.write(perform("tokens.export", {"form": arguments.form})["text"])
 
 
+def remove(arguments: argparse.Namespace) -> int:
+    """Take accounts out; an import brings them back."""
+    return _change("remove", arguments.ids)
+
+
+def disable(arguments: argparse.Namespace) -> int:
+    """Keep accounts from being used."""
+    return _change("disable", arguments.ids)
+
+
+def enable(arguments: argparse.Namespace) -> int:
+    """Have accounts used again, expired and cooling ones too."""
+    return _change("enable", arguments.ids)
+
+
+def _change(verb: str, ids: Sequence[str]) -> int:
+    """Do *verb* to the accounts and report it; 1 when there is none with one of the ids."""
+    wanted = tuple(dict.fromkeys(ids))
+    found = perform(f"tokens.{verb}", {"ids": wanted})
+    unknown = [token_id for token_id in wanted if token_id not in found]
+    print(f"{len(found)} {verb}d" + (f", {len(unknown)} unknown" if unknown else ""))
+    for token_id in unknown:
+        print(f"unknown: {token_id!a}: no account has this id, see grokgate tokens list")
+    return 1 if unknown else 0
+
+
 def _read(file: str) -> str:
     try:
         content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
@@ -64,7 +90,7 @@ def _print_report(report: Mapping[str, Any]) -> int:
     print(", ".join(done) or "no accounts in it")
     _print_places("rejected", rejected)
     _print_places("note", remarks)
-    return 1 if rejected and not any(counts[outcome] for outcome in _USABLE) else 0
+    return 0 if any(counts[outcome] for outcome in _USABLE) else 1
 
 
 def _print_places(kind: str, places: Iterable[Mapping[str, str]]) -> None:

@@ -9,12 +9,14 @@ JSON list    [text or record, …]                    form G
 other text   one credential a line                  form F
 ```
 
-The reader is pure and never raises: what it cannot use, it reports by position. It knows neither
-pools nor how a credential looks; `grokgate.tokens.importing` does.
+The reader is pure and never raises: what it cannot use, it reports by position, counted from 1. It
+knows no pools and leaves the cleaning of credentials to `grokgate.tokens.importing`. Only lines of
+form F must look like a token, since any file at all can be read as lines.
 """
 
 import codecs
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -44,7 +46,10 @@ _DERIVED: Final = frozenset({"id", "revision", "deleted_at"})
 """Fields of our own export that an import works out anew."""
 _QUOTA: Final = frozenset({"quota", "heavy_quota", "quota_known", "heavy_quota_known", "buckets"})
 _POOL_NAME: Final = re.compile(r"[A-Za-z][\w.-]{0,31}", re.ASCII)
-_PREFIX: Final = re.compile(r"([A-Za-z][\w-]{0,31})\s*:\s*(?=\S)", re.ASCII)
+_PREFIX: Final = re.compile(r"([A-Za-z][\w-]{0,31})\s*:\s*(?!//)(?=\S)", re.ASCII)
+"""Not the scheme of an address."""
+_COOKIE: Final = re.compile(r"(?:^|;)\s*sso=([^;]*)")
+_TOKEN: Final = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._~+/=-]{8,}")
 _AROUND: Final = " \t\u00a0\u200b\ufeff,\"'`"
 _BYTE_ORDER_MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -122,7 +127,7 @@ class _Reader:
     def reading(self) -> Reading:
         if self._left_over:
             reason = f"{self._left_over} entries beyond the first {MOST_ENTRIES} were not read."
-            self._reject("", reason)
+            self._rejected.append(Remark(position="", reason=reason))
         return Reading(
             entries=tuple(self._entries),
             rejected=tuple(self._rejected),
@@ -131,10 +136,23 @@ class _Reader:
 
     def read_lines(self, text: str) -> None:
         for number, line in enumerate(text.splitlines(), start=1):
-            content = _without_comment(line).strip(_AROUND)
+            content = _without_comment(_plain(line)).strip(_AROUND)
             if content:
-                pool, pasted = _split_prefix(content)
-                self._add(f"line {number}", pasted, pool=pool)
+                self._read_line(f"line {number}", content)
+        bad, good = len(self._rejected), len(self._entries)
+        if bad > good:
+            reason = (
+                f"{bad} lines rejected, {good} usable: no list of accounts, nothing was imported."
+            )
+            self._remark("", reason)
+            self._entries.clear()
+
+    def _read_line(self, position: str, content: str) -> None:
+        pool, pasted = _split_prefix(content)
+        if _looks_like_token(pasted):
+            self._add(position, pasted, pool=pool)
+        else:
+            self._reject(position, "does not look like a token")
 
     def read_json(self, value: Any) -> None:
         match value:
@@ -165,16 +183,16 @@ class _Reader:
                 self._pass_over([name])
 
     def _read_list(self, entries: Iterable[Any], *, pool: str | None) -> None:
-        for index, entry in enumerate(entries):
-            position = f"{pool or ''}[{index}]"
+        for number, entry in enumerate(entries, start=1):
+            position = f"{pool or ''}[{number}]"
             if isinstance(entry, str):
                 self._add(position, entry, pool=pool)
             else:
                 self._read_record(position, entry, pool=pool)
 
     def _read_map(self, entries: Mapping[str, Any], *, pool: str) -> None:
-        for index, (credential, entry) in enumerate(entries.items()):
-            position = f"{pool}[{index}]"
+        for number, (credential, entry) in enumerate(entries.items(), start=1):
+            position = f"{pool}[{number}]"
             if isinstance(entry, dict):
                 self._read_record(position, entry | {"token": credential}, pool=pool)
             else:
@@ -250,7 +268,10 @@ class _Reader:
                 self._remark("", "A member of the object holds no accounts and was passed over.")
 
     def _reject(self, position: str, reason: str) -> None:
-        self._rejected.append(Remark(position=position, reason=reason))
+        if len(self._rejected) >= MOST_ENTRIES:
+            self._left_over += 1
+        else:
+            self._rejected.append(Remark(position=position, reason=reason))
 
     def _remark(self, position: str, reason: str) -> None:
         self._remarks.append(Remark(position=position, reason=reason))
@@ -268,6 +289,21 @@ def _split_prefix(content: str) -> tuple[str | None, str]:
         return None, content
     pool, pasted = found[1], content[found.end() :].strip(_AROUND)
     return (None if pool.lower() == "cookie" else pool), pasted
+
+
+def _plain(line: str) -> str:
+    """Replace Unicode dashes and drop characters without width (F-TOK-06); blanks stay."""
+    if line.isascii():
+        return line
+    kinds = ((char, unicodedata.category(char)) for char in line)
+    return "".join("-" if kind == "Pd" else char for char, kind in kinds if kind != "Cf")
+
+
+def _looks_like_token(pasted: str) -> bool:
+    """Judge a bare credential, or the one in a cookie string."""
+    cookie = _COOKIE.search(pasted)
+    credential = cookie[1].strip() if cookie else pasted
+    return _TOKEN.fullmatch(credential) is not None
 
 
 def _sort_out(record: dict[str, Any], ext: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

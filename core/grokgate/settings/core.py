@@ -198,6 +198,14 @@ class TokenSettings(Settings, frozen=True, kw_only=True):
         int,
         described("Tokens tried per such refresh.", "每次按需刷新的令牌数上限。", ge=1),
     ] = 100
+    deleted_keep_days: Annotated[
+        float,
+        described(
+            "Days a removed token can be restored; erased at the first start after that.",
+            "已移除的令牌可恢复的天数，此后首次启动时彻底删除。",
+            ge=0,
+        ),
+    ] = 7
 
 
 class LimitsSettings(Settings, frozen=True, kw_only=True):

@@ -43,7 +43,7 @@ class ImportReport(Struct, frozen=True, kw_only=True):
     rejected: tuple[Remark, ...] = ()
     """Entries that could not be used."""
     remarks: tuple[Remark, ...] = ()
-    """Doubles, and single values that were passed over."""
+    """Doubles, pools that no upstream declares, and single values that were passed over."""
 
 
 class Edit(Struct, frozen=True, kw_only=True, gc=False):
@@ -88,9 +88,13 @@ def prepare(
         pool: For entries that name none; None: the default pool.
         specs: Clean the credentials, by upstream id.
         vault: Makes the ids.
+
+    Raises:
+        ValueError: No upstream declares *pool*.
     """
-    reading = read_tokens(text)
     pools = Pools(specs)
+    pools.check(pool or "")
+    reading = read_tokens(text)
     candidates: list[Candidate] = []
     rejected = list(reading.rejected)
     for entry in reading.entries:
@@ -100,7 +104,9 @@ def prepare(
             rejected.append(Remark(position=entry.position, reason=str(error)))
     chosen, doubles = _join_doubles(candidates)
     return Prepared(
-        candidates=chosen, rejected=tuple(rejected), remarks=(*reading.remarks, *doubles)
+        candidates=chosen,
+        rejected=tuple(rejected),
+        remarks=(*reading.remarks, *doubles, *_strange_pools(candidates)),
     )
 
 
@@ -199,6 +205,21 @@ def _join_doubles(
         reason = f"The same account as {winner.entry.position}, whose data were taken."
         remarks.append(Remark(position=loser.entry.position, reason=reason))
     return tuple(chosen.values()), tuple(remarks)
+
+
+def _strange_pools(candidates: Iterable[Candidate]) -> list[Remark]:
+    """Remark on each pool name that no upstream declares, where it first stands (F-TOK-01)."""
+    first: dict[str, str] = {}
+    for candidate in candidates:
+        if candidate.pool_named and candidate.place.spec is None:
+            first.setdefault(candidate.place.pool, candidate.entry.position)
+    return [
+        Remark(
+            position=position,
+            reason=f"pool {pool!r} is declared by no upstream: kept, never used",
+        )
+        for pool, position in first.items()
+    ]
 
 
 def _beats(candidate: Candidate, other: Candidate) -> bool:

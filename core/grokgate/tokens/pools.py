@@ -52,6 +52,16 @@ class Pools:
             return place
         return Place(upstream=upstream or DEFAULT_UPSTREAM, pool=name, spec=None)
 
+    def check(self, name: str) -> None:
+        """Refuse a pool that no upstream declares; empty and ``auto`` are no pools.
+
+        Raises:
+            ValueError: One line that names the pools there are.
+        """
+        if name.lower() not in {"", AUTO} and self.find(name).spec is None:
+            known = ", ".join(pool.name for spec in self._specs.values() for pool in spec.pools)
+            raise ValueError(f"There is no pool {name!r}. Pools: {known or 'none'}.")
+
     def tier(self, pool: str) -> Tier | None:
         """Return the level of the pool called exactly *pool*, or None when it is unknown."""
         place = self._by_name.get(pool.lower())

@@ -108,6 +108,7 @@ class TokenStore:
             mode: What happens to tokens that are there already.
 
         Raises:
+            ValueError: No upstream declares *pool*; nothing was changed.
             StoreUnavailable: Nothing was changed.
         """
         prepare = partial(importing.prepare, text, pool=pool, specs=self._specs, vault=self._vault)

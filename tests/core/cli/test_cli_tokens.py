@@ -18,7 +18,7 @@ def test_import_counts_and_explains_what_was_not_taken(run: Run, tmp_path: Path)
     assert done.code == 0
     assert done.out.splitlines() == [
         "2 added, 1 rejected",
-        "rejected: line 3: the token is empty",
+        "rejected: line 3: does not look like a token",
         "note: line 4: The same account as line 1, whose data were taken.",
     ]
 
@@ -35,7 +35,27 @@ def test_import_fails_when_nothing_could_be_used(run: Run, tmp_path: Path) -> No
 def test_import_of_nothing_says_so(run: Run, tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_text("# no accounts yet\n")
 
-    assert run("tokens", "import", "t.txt")[:2] == (0, "no accounts in it\n")
+    assert run("tokens", "import", "t.txt")[:2] == (1, "no accounts in it\n")
+
+
+def test_import_of_another_file_changes_nothing(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("A title\n\nSome words, no accounts.\nword-for-word\n")
+
+    done = run("tokens", "import", "README.md")
+
+    assert done.code == 1
+    assert "nothing was imported" in done.out
+    assert run("tokens", "list").out.startswith("No accounts")
+
+
+def test_import_into_an_unknown_pool_is_refused(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text(ONE)
+
+    assert run("tokens", "import", "t.txt", "--pool", "ssoFoo") == (
+        1,
+        "",
+        "grokgate: There is no pool 'ssoFoo'. Pools: ssoBasic, ssoSuper, ssoHeavy.\n",
+    )
 
 
 def test_import_again_changes_nothing(run: Run, tmp_path: Path) -> None:
@@ -116,7 +136,50 @@ def test_export_is_read_back_without_loss(run: Run, tmp_path: Path) -> None:
     assert sorted(run("tokens", "export", "--form", "text").out.split()) == [ONE, TWO]
 
 
-@pytest.mark.parametrize("command", ["tokens list", "tokens export", "keys list"])
+def _statuses(run: Run) -> dict[str, str]:
+    rows = json.loads(run("tokens", "list", "--json").out)
+    return {row["id"]: row["state"]["status"] for row in rows}
+
+
+def test_account_is_disabled_and_enabled(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text(ONE)
+    run("tokens", "import", "t.txt")
+    (account,) = _statuses(run)
+
+    assert run("tokens", "disable", account) == (0, "1 disabled\n", "")
+    assert _statuses(run) == {account: "disabled"}
+    assert run("tokens", "enable", account) == (0, "1 enabled\n", "")
+    assert _statuses(run) == {account: "active"}
+
+
+def test_removed_account_comes_back_with_the_next_import(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text(f"{ONE}\n{TWO}\n")
+    run("tokens", "import", "t.txt")
+
+    assert run("tokens", "remove", *_statuses(run)) == (0, "2 removed\n", "")
+    assert _statuses(run) == {}
+    assert run("tokens", "import", "t.txt").out == "2 restored\n"
+
+
+@pytest.mark.parametrize("verb", ["remove", "disable", "enable"])
+def test_unknown_account_is_reported_and_the_others_change(
+    run: Run, tmp_path: Path, verb: str
+) -> None:
+    (tmp_path / "t.txt").write_text(ONE)
+    run("tokens", "import", "t.txt")
+
+    done = run("tokens", verb, "tok_none", *_statuses(run))
+
+    assert done.code == 1
+    assert done.out.splitlines() == [
+        f"1 {verb}d, 1 unknown",
+        "unknown: 'tok_none': no account has this id, see grokgate tokens list",
+    ]
+
+
+@pytest.mark.parametrize(
+    "command", ["tokens list", "tokens export", "tokens remove tok_1", "keys list"]
+)
 def test_a_look_makes_no_data_folder(run: Run, tmp_path: Path, command: str) -> None:
     done = run(*command.split())
 

@@ -48,18 +48,20 @@ def test_form_is_known_by_its_shape(value: object, expected: str) -> None:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("abc", [(None, "abc")]),
-        ("  'abc', ", [(None, "abc")]),
-        ('"abc",', [(None, "abc")]),
-        ("sso=abc; cf=1", [(None, "sso=abc; cf=1")]),
-        ("ssoSuper: abc", [("ssoSuper", "abc")]),
-        ("heavy:abc,", [("heavy", "abc")]),
-        ("Cookie: a=1; sso=abc", [(None, "a=1; sso=abc")]),
-        ("# abc", []),
-        ("abc # of Tuesday", [(None, "abc")]),
-        ("ab#c", [(None, "ab#c")]),
+        ("token-ab", [(None, "token-ab")]),
+        ("  'token-ab', ", [(None, "token-ab")]),
+        ('"token-ab",', [(None, "token-ab")]),
+        ("sso=token-ab; cf=1", [(None, "sso=token-ab; cf=1")]),
+        ("ssoSuper: token-ab", [("ssoSuper", "token-ab")]),
+        ("heavy:token-ab,", [("heavy", "token-ab")]),
+        ("Cookie: a=1; sso=token-ab", [(None, "a=1; sso=token-ab")]),
+        ("# token-ab", []),
+        ("token-ab # of Tuesday", [(None, "token-ab")]),
         ("", []),
-        ("\ufeffabc", [(None, "abc")]),
+        ("https://token-ab", []),
+        ("token\u2011\u200bab", [(None, "token-ab")]),
+        ("\u200esuper: token-ab", [("super", "token-ab")]),
+        ("\ufefftoken-ab", [(None, "token-ab")]),
     ],
 )
 def test_text_line(line: str, expected: list[tuple[str | None, str]]) -> None:
@@ -67,9 +69,47 @@ def test_text_line(line: str, expected: list[tuple[str | None, str]]) -> None:
 
 
 def test_lines_keep_their_numbers() -> None:
-    reading = read_tokens("# accounts\r\n\r\na\r\nb\r\n")
+    reading = read_tokens("# accounts\r\n\r\ntoken-aa\r\ntoken-bb\r\n")
 
     assert [entry.position for entry in reading.entries] == ["line 3", "line 4"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "not a token with spaces",
+        "token\u00a0ab",
+        "seven-7",
+        "---------",
+        "token#ab",
+        "token-äb",
+        "token-ab; cf=1",
+        "sso=",
+        "sso=token ab; cf=1",
+        "Cookie: a=token-ab; sso=short",
+        "\x00\x01PNG token",
+    ],
+)
+def test_line_that_does_not_look_like_a_token_is_rejected(line: str) -> None:
+    reading = read_tokens(f"token-aa\n{line}")
+
+    assert _short(reading) == [(None, "token-aa")]
+    assert [(remark.position, remark.reason) for remark in reading.rejected] == [
+        ("line 2", "does not look like a token")
+    ]
+
+
+@pytest.mark.parametrize(("bad", "taken"), [(0, 2), (2, 2), (3, 0)])
+def test_text_with_more_bad_lines_than_good_ones_is_not_taken(bad: int, taken: int) -> None:
+    reading = read_tokens("token-aa\ntoken-bb\n" + "no token\n" * bad)
+
+    assert len(reading.entries) == taken
+    assert len(reading.rejected) == bad
+    assert bool(reading.remarks) == (taken == 0)
+
+
+def test_texts_in_json_need_not_look_like_tokens() -> None:
+    assert _short(_json(["a b", "c"])) == [(None, "a b"), (None, "c")]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -122,7 +162,7 @@ def test_unknown_status_is_reported() -> None:
     reading = _json([{"token": "t", "status": "resting"}])
 
     assert reading.entries[0].fields.status is None
-    assert reading.remarks[0].position == "[0]"
+    assert reading.remarks[0].position == "[1]"
     assert reading.remarks[0].reason == "status is not a known status; taken as active"
 
 
@@ -178,20 +218,20 @@ def test_bad_field_is_reported_and_the_rest_is_used() -> None:
 
     assert reading.entries[0].fields.note == "hers"
     assert [(remark.position, remark.reason) for remark in reading.remarks] == [
-        ("ssoBasic[0]", "use_count is not a number")
+        ("ssoBasic[1]", "use_count is not a number")
     ]
 
 
 @pytest.mark.parametrize(
     ("value", "position"),
     [
-        ([5], "[0]"),
-        (["a", {"note": "no token"}], "[1]"),
-        ({"ssoBasic": [None]}, "ssoBasic[0]"),
-        ({"ssoBasic": {"a": 5}}, "ssoBasic[0]"),
+        ([5], "[1]"),
+        (["a", {"note": "no token"}], "[2]"),
+        ({"ssoBasic": [None]}, "ssoBasic[1]"),
+        ({"ssoBasic": {"a": 5}}, "ssoBasic[1]"),
         ({"not a pool!": ["a"]}, "member 1"),
-        ([{"token": "t", "pool": "a b"}], "[0]"),
-        ([{"token": "x" * 20_000}], "[0]"),
+        ([{"token": "t", "pool": "a b"}], "[1]"),
+        ([{"token": "x" * 20_000}], "[1]"),
     ],
 )
 def test_unusable_entry_is_rejected_with_its_position(value: object, position: str) -> None:
@@ -243,7 +283,7 @@ def test_deep_unknown_field_rejects_its_entry() -> None:
     reading = _json([{"token": "a", "x": deep}, "b"])
 
     assert _short(reading) == [(None, "b")]
-    assert reading.rejected[0].position == "[0]"
+    assert reading.rejected[0].position == "[1]"
 
 
 def test_text_over_the_limit_is_rejected() -> None:
@@ -251,10 +291,17 @@ def test_text_over_the_limit_is_rejected() -> None:
 
 
 def test_entries_over_the_limit_are_counted() -> None:
-    reading = read_tokens("a\n" * (reader.MOST_ENTRIES + 3))
+    reading = read_tokens("token-aa\n" * (reader.MOST_ENTRIES + 3))
 
     assert len(reading.entries) == reader.MOST_ENTRIES
     assert reading.rejected[0].reason.startswith("3 entries")
+
+
+def test_bad_lines_over_the_limit_are_counted() -> None:
+    reading = read_tokens("no token\n" * (reader.MOST_ENTRIES + 3))
+
+    assert len(reading.rejected) == reader.MOST_ENTRIES + 1
+    assert reading.rejected[-1].reason.startswith("3 entries")
 
 
 _NAMES = st.sampled_from(

@@ -27,7 +27,7 @@ def _by_credential(store: TokenStore) -> dict[str, str]:
 
 
 async def test_new_token_starts_with_the_assumed_quota(store: TokenStore) -> None:
-    await store.import_text("super: abc")
+    await store.import_text("super: token-aa")
 
     assert _only(store).pool == "ssoSuper"
     assert _only(store).state.buckets == {
@@ -43,8 +43,8 @@ async def test_imported_quota_replaces_the_assumed_one(store: TokenStore) -> Non
 
 
 async def test_id_is_short_keyed_and_stable(store: TokenStore) -> None:
-    first = await store.import_text("abc")
-    second = await store.import_text("sso=abc; other=1")
+    first = await store.import_text("token-aa")
+    second = await store.import_text("sso=token-aa; other=1")
 
     assert first.added == second.unchanged
     assert first.added[0].startswith("tok_")
@@ -70,9 +70,42 @@ async def test_pool_names(store: TokenStore, name: str, pool: str) -> None:
 
 
 async def test_pool_of_the_import_is_for_entries_without_one(store: TokenStore) -> None:
-    await store.import_text("a\nheavy: b", pool="super")
+    await store.import_text("token-aa\nheavy: token-bb", pool="super")
 
-    assert _by_credential(store) == {"a": "ssoSuper", "b": "ssoHeavy"}
+    assert _by_credential(store) == {"token-aa": "ssoSuper", "token-bb": "ssoHeavy"}
+
+
+@pytest.mark.parametrize("pool", ["ssoFoo", "ssoBasic2"])
+async def test_unknown_pool_of_the_import_is_refused(store: TokenStore, pool: str) -> None:
+    with pytest.raises(ValueError, match=r"'sso\w+'\. Pools: ssoBasic, ssoSuper, ssoHeavy\.$"):
+        await store.import_text("token-aa", pool=pool)
+
+    assert store.records == {}
+
+
+@pytest.mark.parametrize("pool", ["", "auto", "AUTO", "normal"])
+async def test_pool_of_the_import_may_be_left_to_us(store: TokenStore, pool: str) -> None:
+    await store.import_text("token-aa", pool=pool)
+
+    assert _only(store).pool == "ssoBasic"
+
+
+async def test_pool_that_no_upstream_declares_is_remarked_once(store: TokenStore) -> None:
+    report = await _import(store, {"ssoBasic": ["a"], "ssoFoo": ["b", "c"]})
+
+    assert len(report.added) == 3
+    assert [(remark.position, remark.reason) for remark in report.remarks] == [
+        ("ssoFoo[1]", "pool 'ssoFoo' is declared by no upstream: kept, never used")
+    ]
+
+
+async def test_text_that_is_no_list_of_tokens_removes_nothing(store: TokenStore) -> None:
+    await store.import_text("token-aa")
+    report = await store.import_text("a README\nof two lines\ntoken-bb\n", mode="replace")
+
+    assert _by_credential(store) == {"token-aa": "ssoBasic"}
+    assert (report.added, report.removed) == ((), ())
+    assert "nothing was imported" in report.remarks[0].reason
 
 
 async def test_double_in_two_pools_goes_to_the_higher(store: TokenStore) -> None:
@@ -84,7 +117,7 @@ async def test_double_in_two_pools_goes_to_the_higher(store: TokenStore) -> None
 
     assert (_only(store).pool, _only(store).note) == ("ssoSuper", "super")
     assert _only(store).tags == ("x", "y")
-    assert [remark.position for remark in report.remarks] == ["ssoBasic[0]"]
+    assert [remark.position for remark in report.remarks] == ["ssoBasic[1]"]
 
 
 async def test_double_in_one_pool_takes_the_later_used(store: TokenStore) -> None:
@@ -95,11 +128,11 @@ async def test_double_in_one_pool_takes_the_later_used(store: TokenStore) -> Non
     report = await _import(store, value)
 
     assert _only(store).note == "new"
-    assert [remark.position for remark in report.remarks] == ["[0]"]
+    assert [remark.position for remark in report.remarks] == ["[1]"]
 
 
 async def test_unusable_credential_is_rejected_without_repeating_it(store: TokenStore) -> None:
-    report = await store.import_text("good\nCANÄRY\n")
+    report = await store.import_text("good-one\nCANÄRY-00\n")
 
     assert len(report.added) == 1
     assert [remark.position for remark in report.rejected] == ["line 2"]
@@ -150,7 +183,7 @@ async def test_replace_takes_named_tags_as_they_are(store: TokenStore) -> None:
 
 
 async def test_empty_replace_removes_nothing(store: TokenStore) -> None:
-    await store.import_text("a")
+    await store.import_text("token-aa")
     await store.import_text("", mode="replace")
 
     assert len(store.records) == 1
@@ -179,7 +212,7 @@ def test_fault_of_a_plugins_cleaner_rejects_the_entry(
         return text[100]
 
     web = msgspec.structs.replace(specs["web"], clean=broken)
-    prepared = prepare("a", pool=None, specs={"web": web}, vault=vault)
+    prepared = prepare("token-aa", pool=None, specs={"web": web}, vault=vault)
 
     assert [remark.position for remark in prepared.rejected] == ["line 1"]
 

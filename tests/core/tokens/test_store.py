@@ -47,7 +47,7 @@ async def test_records_survive_a_restart_whole(store: TokenStore, reopen: Reopen
 
 
 async def test_states_survive_a_restart(store: TokenStore, reopen: Reopen) -> None:
-    (token_id,) = (await store.import_text("a")).added
+    (token_id,) = (await store.import_text("token-aa")).added
     state = TokenState(
         id=token_id,
         status="cooling",
@@ -69,7 +69,7 @@ async def test_states_of_unknown_tokens_are_passed_over(store: TokenStore) -> No
 
 
 async def test_late_state_does_not_undo_a_disable(store: TokenStore, reopen: Reopen) -> None:
-    (token_id,) = (await store.import_text("a")).added
+    (token_id,) = (await store.import_text("token-aa")).added
     late = replace(store.records[token_id].state, use_count=1)
     await store.set_enabled([token_id], enabled=False)
     await store.write_states([late])
@@ -79,7 +79,7 @@ async def test_late_state_does_not_undo_a_disable(store: TokenStore, reopen: Reo
 
 
 async def test_late_state_does_not_undo_an_enable(store: TokenStore) -> None:
-    (token_id,) = (await store.import_text("a")).added
+    (token_id,) = (await store.import_text("token-aa")).added
     await store.set_enabled([token_id], enabled=False)
     late = store.records[token_id].state
     await store.set_enabled([token_id], enabled=True)
@@ -89,7 +89,7 @@ async def test_late_state_does_not_undo_an_enable(store: TokenStore) -> None:
 
 
 async def test_enabling_forgets_failures(store: TokenStore) -> None:
-    (token_id,) = (await store.import_text("a")).added
+    (token_id,) = (await store.import_text("token-aa")).added
     cooled = TokenState(id=token_id, status="cooling", fail_count=3, cooldown_until_ms=9)
     await store.write_states([cooled])
     await store.set_enabled([token_id], enabled=True)
@@ -97,9 +97,17 @@ async def test_enabling_forgets_failures(store: TokenStore) -> None:
     assert store.records[token_id].state == TokenState(id=token_id)
 
 
+async def test_enabling_brings_an_expired_token_back(store: TokenStore, reopen: Reopen) -> None:
+    (token_id,) = (await store.import_text("token-aa")).added
+    await store.write_states([TokenState(id=token_id, status="expired", state_reason="dead")])
+
+    assert await store.set_enabled([token_id], enabled=True) == [token_id]
+    assert (await reopen()).records[token_id].state == TokenState(id=token_id)
+
+
 async def test_edit_keeps_a_state_that_was_written_meanwhile(store: TokenStore) -> None:
-    (token_id,) = (await store.import_text("a")).added
-    text = '[{"token": "a", "note": "n", "fail_count": 2}]'
+    (token_id,) = (await store.import_text("token-aa")).added
+    text = '[{"token": "token-aa", "note": "n", "fail_count": 2}]'
     used = replace(store.records[token_id].state, use_count=5)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(partial(store.import_text, text, mode="update"))
@@ -112,7 +120,7 @@ async def test_edit_keeps_a_state_that_was_written_meanwhile(store: TokenStore) 
 async def test_deleted_token_is_hidden_and_can_be_restored(
     store: TokenStore, reopen: Reopen
 ) -> None:
-    (token_id,) = (await store.import_text("a")).added
+    (token_id,) = (await store.import_text("token-aa")).added
     await store.delete([token_id, "tok_unknown"])
     hidden = dict((await reopen()).records)
     restored = await store.restore([token_id])
@@ -124,7 +132,7 @@ async def test_deleted_token_is_hidden_and_can_be_restored(
 async def test_old_deleted_tokens_are_erased(
     store: TokenStore, clock: FakeClock, reopen: Reopen
 ) -> None:
-    old, young = (await store.import_text("a\nb")).added
+    old, young = (await store.import_text("token-aa\ntoken-bb")).added
     await store.delete([old])
     clock.advance(100)
     await store.delete([young])
@@ -142,7 +150,7 @@ async def test_listeners_hear_of_edits_after_the_commit(store: TokenStore, reope
         heard.append(([record.id for record in records], len(known)))
 
     end = store.subscribe(listen)
-    (token_id,) = (await store.import_text("a")).added
+    (token_id,) = (await store.import_text("token-aa")).added
     await store.delete([token_id])
     end()
     end()
@@ -153,7 +161,7 @@ async def test_listeners_hear_of_edits_after_the_commit(store: TokenStore, reope
 
 async def test_listing_is_masked_and_filtered(store: TokenStore) -> None:
     credential = "CANARY-0123456789-0123456789-abcdef"
-    await store.import_text(f"super: {credential}\nshort")
+    await store.import_text(f"super: {credential}\nshort-one")
     view = store.listing(pool="ssoSuper")[0]
 
     assert (view.masked, view.routed) == ("…abcdef", True)
@@ -174,16 +182,16 @@ async def test_failed_write_changes_nothing(store: TokenStore, database: Databas
     with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnavailable):
-            await store.import_text("a")
+            await store.import_text("token-aa")
     assert store.records == {}
 
-    assert len((await store.import_text("a")).added) == 1
+    assert len((await store.import_text("token-aa")).added) == 1
 
 
 async def test_database_of_another_key_stops_the_start(
     store: TokenStore, database: Database, specs: dict[str, UpstreamSpec], clock: FakeClock
 ) -> None:
-    await store.import_text("a")
+    await store.import_text("token-aa")
 
     with pytest.raises(StateError, match="does not belong"):
         await TokenStore(database, Vault(b"\x01" * 32), specs, clock).load()
@@ -193,7 +201,7 @@ async def test_database_of_another_key_stops_the_start(
 async def test_damaged_record_stops_the_start(
     store: TokenStore, database: Database, reopen: Reopen, column: str
 ) -> None:
-    await store.import_text("a")
+    await store.import_text("token-aa")
     with closing(sqlite3.connect(database.path)) as other, other:
         other.execute(f"UPDATE tokens SET {column} = x'00'")
 
@@ -204,7 +212,7 @@ async def test_damaged_record_stops_the_start(
 async def test_sealed_bytes_of_another_record_stop_the_start(
     store: TokenStore, database: Database, reopen: Reopen
 ) -> None:
-    await store.import_text("a\nb")
+    await store.import_text("token-aa\ntoken-bb")
     with closing(sqlite3.connect(database.path)) as other, other:
         other.execute("UPDATE tokens SET sealed = (SELECT sealed FROM tokens LIMIT 1)")
 
@@ -215,7 +223,7 @@ async def test_sealed_bytes_of_another_record_stop_the_start(
 async def test_same_token_in_imports_at_once_is_added_once(store: TokenStore) -> None:
     async with anyio.create_task_group() as tasks:
         for _ in range(10):
-            tasks.start_soon(store.import_text, "a\nb")
+            tasks.start_soon(store.import_text, "token-aa\ntoken-bb")
 
     assert len(store.records) == 2
 
@@ -254,6 +262,6 @@ async def test_listener_is_told_of_a_cancelled_edit_that_was_committed(store: To
     store.subscribe(cancel)
     store.subscribe(note)
     with scope:
-        await store.import_text("a")
+        await store.import_text("token-aa")
 
     assert told == list(store.records)

@@ -15,6 +15,8 @@ from html import escape
 from pathlib import Path
 
 COLUMNS = 112
+FIRST, LAST = 8, 3
+"""Lines of the answer that are drawn, from its beginning and its end."""
 FONT = 13
 LINE = 19
 LEFT, TOP = 20, 52
@@ -65,7 +67,10 @@ def _ask(banner: str) -> Iterator[str]:
     yield f"    -H 'Authorization: Bearer {found.group()}' -H 'Content-Type: application/json' \\"
     yield f"    -d '{json.dumps(body, separators=(',', ':'))}'"
     with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310 - as above
-        yield from (line for line in reply.read().decode().splitlines() if line)
+        lines = [line for line in reply.read().decode().splitlines() if line]
+    yield from lines[:FIRST]
+    yield "…"
+    yield from lines[-LAST:]
 
 
 def _wrapped(lines: list[str]) -> Iterator[str]:
@@ -112,7 +117,7 @@ def _style(line: str) -> str:
         return "command"
     if line.startswith("data:"):
         return "data"
-    return "note" if "Ready" in line else "plain"
+    return "note" if "Ready" in line or line == "…" else "plain"
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import re
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
 from ipaddress import ip_address
@@ -13,9 +13,9 @@ from weakref import WeakValueDictionary
 
 import anyio
 from anyio import CapacityLimiter, to_thread
-from msgspec import Struct
 
 from grokgate.errors import InvalidRequest
+from grokgate.fetch.answer import Answer
 from grokgate.fetch.spool import Spool
 from grokgate.fetch.target import (
     FetchRefused,
@@ -63,15 +63,6 @@ class FetchLimits(Protocol):
     def remote_fetch_cidrs(self) -> Sequence[str]:
         """Networks that may be contacted though not public, also by HTTP and on any port."""
         ...
-
-
-class Answer(Struct, frozen=True, kw_only=True):
-    """A reply's head and the way to its body."""
-
-    status: int
-    headers: Mapping[str, str]
-    """Names in lower case."""
-    body: AsyncIterator[bytes]
 
 
 class Transport(Protocol):

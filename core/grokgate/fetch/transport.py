@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 import certifi
 import httpcore
 
-from grokgate.fetch.guarded import Answer
+from grokgate.fetch.answer import Answer
 from grokgate.fetch.target import FetchRefused, IPAddress, Target
 
 CONNECT_TIMEOUT_S = 5.0

@@ -38,6 +38,7 @@ def is_new_enough(node: str) -> bool:
 
 @pytest.fixture(scope="module")
 def node() -> str:
+    # Never silent: `dev.py test` lists what could not be had, and fails on it with CI=true.
     found = next(filter(is_new_enough, nodes()), None)
     if found is None:
         pytest.skip(f"no Node {MIN_NODE} or newer")

@@ -26,7 +26,7 @@ def locked(path: Path, *, wait_s: float = 10) -> Iterator[None]:
         while not _try_lock(descriptor):
             if time.monotonic() >= deadline:
                 raise StoreUnavailable("Another process holds the lock of the configuration file.")
-            time.sleep(_RETRY_S)
+            time.sleep(_RETRY_S)  # in a worker thread; flock itself knows no time limit
         yield
     finally:
         os.close(descriptor)

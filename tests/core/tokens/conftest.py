@@ -28,7 +28,7 @@ def _clean(text: str) -> str:
 def _open(
     _context: UpstreamContext[Any],
 ) -> AbstractAsyncContextManager[UpstreamDriver]:
-    raise NotImplementedError
+    raise AssertionError("tests of the pool open no driver")
 
 
 WEB = UpstreamSpec(

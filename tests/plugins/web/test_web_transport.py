@@ -213,7 +213,7 @@ async def test_unread_answer_is_paused(transport: Transport, server: Any) -> Non
     before = -1
     while before != sent:
         before = sent
-        await anyio.sleep(0.1)
+        await anyio.sleep(0.1)  # long enough for a running transfer to show itself
     paused_at = sent
     assert paused_at < 32 << 20
     assert len(await exchange.read(soon())) <= MAX_HELD + 65_536
@@ -224,7 +224,9 @@ async def test_unread_answer_is_paused(transport: Transport, server: Any) -> Non
     exchange.close()
 
 
-async def test_paused_answer_is_read_to_its_end(transport: Transport, server: Any) -> None:
+async def test_paused_answer_is_read_to_its_end(
+    transport: Transport, server: Any, settled: Any
+) -> None:
     content = bytes(range(256)) * 40_000
 
     async def send_all(visit: Any) -> None:
@@ -233,7 +235,7 @@ async def test_paused_answer_is_read_to_its_end(transport: Transport, server: An
     server.script = send_all
     exchange = await start(transport, server.base)
     await exchange.head(soon())
-    await anyio.sleep(0.05)
+    await settled(lambda: exchange._paused)
 
     assert await whole(exchange) == content
 

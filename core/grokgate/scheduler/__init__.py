@@ -2,14 +2,14 @@
 
 ```text
 home      protocol of the ledger's home, with what is asked and answered
-memory    the home in this process
-waiting   requests that wait for a busy token
-behind    writes changed states, in batches
-select    picks a candidate, says why there is none     verdict   observation → consequences
-ledger    leases, quota and health of all tokens        incident  many tokens, one fault
-roster    tokens, pools, shelves, times                 cost      rules → units
-entry     one token, one pool                           queue     fair waiting list
-holding   what a token has left in one bucket           penalty   carries verdicts out
+memory    the home in this process                      core      all decisions about one ledger
+waiting   tasks that wait for a busy token              select    picks a candidate
+behind    writes changed states, in batches             outlook   says why there is none, until when
+                                                        verdict   observation → consequences
+ledger    leases, quota and health of all tokens        penalty   carries verdicts out
+roster    tokens, pools, shelves, times                 incident  many tokens, one fault
+entry     one token, one pool                           cost      rules → units
+holding   what a token has left in one bucket           queue     fair waiting list
 shelf     tokens in groups of equal rank                audit     invariants of a ledger
 ```
 

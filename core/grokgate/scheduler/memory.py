@@ -1,35 +1,26 @@
 """The ledger's home in this process.
 
-No `await` stands between a pick and its reservation, nor between the end of a call and the ledger,
-so no lock is needed. What changed is written behind (`scheduler.behind`).
+A shell around `scheduler.core`: it tells the time, lets requests wait, and has what changed written
+behind (`scheduler.behind`).
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Any, Protocol, TypeAlias
 
-from grokgate.scheduler import select
 from grokgate.scheduler.audit import imbalance
 from grokgate.scheduler.behind import WriteBehind, Writer
-from grokgate.scheduler.entry import Entry, Grant
+from grokgate.scheduler.core import Core
 from grokgate.scheduler.holding import Moment
 from grokgate.scheduler.home import Decision, Lease, PoolView, Settled, Want
-from grokgate.scheduler.ledger import Ledger
-from grokgate.scheduler.penalty import Penalties
-from grokgate.scheduler.verdict import judge
+from grokgate.scheduler.outlook import explain, unsure
 from grokgate.scheduler.waiting import WaitingList
 from grokgate.settings.core import LimitsSettings, TokenSettings
 from grokgate.tokens.record import TokenRecord, TokenState
-from grokgate.upstream import AccountFacts, Clock, Kind, Observation, Stage, UpstreamSpec
+from grokgate.upstream import AccountFacts, Clock, Observation, UpstreamSpec
 
 Doubt: TypeAlias = Callable[[str], None]
 """Told of a token that should be surveyed within a minute; returns at once."""
-
-STALE_MS = 300_000
-"""Age of a bucket's numbers after which a settled call asks for a survey (F-TOK-32)."""
-_USED_LATELY_MS = 60_000
-_AFFINITIES = 10_000
 
 
 class HomeSettings(Protocol):
@@ -70,21 +61,20 @@ class MemoryHome:
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._rng = rng
-        self._log = log
-        self._ledger = Ledger(max_inflight=settings().token.max_inflight)
-        for spec in specs:
-            for pool in spec.pools:
-                self._ledger.declare(spec.id, pool)
-        self._penalties = Penalties(self._ledger, rng, log)
-        self._waiting = WaitingList(
-            self._ledger, now=self._now, lend=self._lease, take_back=self._take_back
-        )
-        self._affinities: OrderedDict[str, str] = OrderedDict()
         self._doubts: list[Doubt] = []
         self._behind = WriteBehind(
             writer, self.state, delay_s=lambda: settings().token.save_delay_ms / 1000, log=log
         )
+        self._core = Core(
+            specs=specs,
+            max_inflight=settings().token.max_inflight,
+            rng=rng,
+            log=log,
+            changed=self._behind.touch,
+            doubted=self._tell_doubt,
+        )
+        self._ledger = self._core.ledger
+        self._waiting = WaitingList(self._core, now=self._now)
 
     # -- tokens ------------------------------------------------------------------------------
 
@@ -93,30 +83,22 @@ class MemoryHome:
 
         Args:
             records: All that are not deleted.
-            unclean: The program did not stop properly: tokens used in the last minute may have
-                calls that nobody settled, so their buckets start unknown.
+            unclean: The program did not stop properly.
         """
-        at = self._now()
-        for record in records:
-            entry = self._put(record, at)
-            used_at_ms = record.state.last_used_at_ms
-            if unclean and used_at_ms is not None and at.ms - used_at_ms <= _USED_LATELY_MS:
-                self._ledger.doubt(entry)
-                self._behind.touch(entry.id)
+        known = list(records)
+        self._behind.stored.update((record.id, record.state) for record in known)
+        self._core.load(known, self._now(), unclean=unclean)
 
     async def edited(self, tokens: Sequence[TokenRecord], /) -> None:
         """Take over edits; of a state only what the operator changed in it."""
         at = self._now()
         for record in tokens:
             before = self._behind.stored.pop(record.id, None)
-            if record.deleted_at_ms is not None:
-                self._ledger.remove(record.id)
-                continue
-            entry = self._put(record, at)
-            if before is not None:
-                self._ledger.override(entry, before, record.state, at)
-                self._behind.touch(entry.id)
-        self._waiting.serve()
+            self._core.edited(record, before, at)
+            if record.deleted_at_ms is None:
+                self._behind.stored[record.id] = record.state
+        self._core.serve(at)
+        self._waiting.arm(at)
 
     def subscribe(self, doubt: Doubt) -> None:
         """Have *doubt* told of every token whose quota should be surveyed soon."""
@@ -127,56 +109,38 @@ class MemoryHome:
     async def acquire(self, want: Want, /) -> Lease:
         """Lease a token now, or wait in turn while all fitting ones are busy."""
         at = self._now()
-        self._ledger.limit(self._settings().token.max_inflight)
-        if self._ledger.drain(at):
-            self._waiting.serve()
-        if not self._waiting.holds(want):
-            lease = self._lease(want, at)
-            if lease is not None:
-                return lease
-        if want.deadline <= at.s or not select.busy(self._ledger, want):
-            raise select.refusal(select.outlook(self._ledger, want, at))
-        size = self._settings().limits.queue_size
-        return await self._waiting.wait(want, at, size=size)
+        settings = self._settings()
+        self._ledger.limit(settings.token.max_inflight)
+        lease = self._core.acquire(want, at)
+        if lease is not None:
+            return lease
+        return await self._waiting.wait(want, at, size=settings.limits.queue_size)
 
     def sent(self, lease: Lease, /) -> None:
         """Note that the request's body is going out."""
-        self._ledger.sent(lease.id)
+        self._core.sent(lease.id)
 
     def settle(
         self, lease: Lease, observation: Observation, /, *, units: int, penalize: bool = True
     ) -> Settled:
         """End *lease* and apply the verdict; takes effect before it returns."""
-        verdict = judge(observation)
-        if observation.stage is not Stage.UNSENT:
-            self._ledger.sent(lease.id)
-        grant = self._ledger.settle(
-            lease.id, units=units if verdict.charged else 0, unsure=verdict.unsure
-        )
-        if grant is None:
-            return Settled()
         at = self._now()
-        penalized = self._penalties.apply(
-            verdict.effect,
+        settled = self._core.settle(
+            lease.id,
             observation,
-            grant,
             at,
+            units=units,
             penalize=penalize,
             fail_threshold=self._settings().token.fail_threshold,
         )
-        self._behind.touch(grant.entry.id)
-        if verdict.unsure or _wants_survey(observation) or _stale(grant, at):
-            self._tell_doubt(grant.entry)
-        self._waiting.serve()
-        incident = self._penalties.incidents.active(grant.entry.pool.upstream)
-        return Settled(penalized=penalized, incident=incident)
+        self._waiting.arm(at)
+        return settled
 
     # -- surveys -----------------------------------------------------------------------------
 
     def survey_begun(self, token: str, /) -> int:
         """Return the ledger's sequence now."""
-        entry = self._ledger.entries.get(token)
-        return self._ledger.survey(entry) if entry is not None else self._ledger.sequence
+        return self._core.survey_begun(token)
 
     def learned(
         self,
@@ -188,24 +152,13 @@ class MemoryHome:
         asked: frozenset[str] | None = None,
     ) -> None:
         """Take over what a survey found, or numbers seen in passing."""
-        entry = self._ledger.entries.get(token)
-        if entry is None:
-            return
-        self._ledger.learn(entry, facts.windows, self._now(), since=since, asked=asked)
-        if facts.keep:
-            entry.kept = {**entry.kept, **facts.keep}
-        self._behind.touch(token)
-        self._waiting.serve()
+        at = self._now()
+        self._core.learned(token, facts, at, since=since, asked=asked)
+        self._waiting.arm(at)
 
     def survey_failed(self, token: str, observation: Observation, /) -> None:
         """Expire the token if the survey showed that its credential is dead."""
-        entry = self._ledger.entries.get(token)
-        if entry is None:
-            return
-        self._ledger.end_survey(entry)
-        if observation.kind is Kind.AUTH_DEAD:
-            self._penalties.retire(entry, observation)
-            self._behind.touch(token)
+        self._core.survey_failed(token, observation)
 
     # -- views -------------------------------------------------------------------------------
 
@@ -213,26 +166,27 @@ class MemoryHome:
         """Tell which token *want* would get; walks over all tokens."""
         at = self._now()
         self._ledger.drain(at)
-        return select.explain(self._ledger, want, at)
+        return explain(self._ledger, want, at)
 
     def unsure(self, want: Want, /) -> list[str]:
         """List tokens that wait for a reset nobody knows, longest not synced first."""
-        return [entry.id for entry in select.unsure(self._ledger, want, self._now())]
+        return [entry.id for entry in unsure(self._ledger, want, self._now())]
 
     def view(self) -> PoolView:
         """Return counts; cheap at any number of tokens."""
         counts = self._ledger.counts
+        penalties = self._core.penalties
         return PoolView(
             leases_open=len(self._ledger.open),
-            queue_depth=len(self._waiting),
+            queue_depth=len(self._core.queue),
             ledger_imbalance=imbalance(self._ledger),
             tokens={
                 (pool.name, status): count
                 for pool in self._ledger.pools.values()
                 for status, count in pool.census.items()
             },
-            penalties=dict(self._penalties.counts),
-            incidents=self._penalties.incidents.count,
+            penalties=dict(penalties.counts),
+            incidents=penalties.incidents.count,
             fence_rejected=counts.rejected,
             overruns=counts.overruns,
             drift_units=counts.drift,
@@ -262,10 +216,8 @@ class MemoryHome:
         """End leases that nobody settled, then flush. Drivers are closed before, `run` ended."""
         self._waiting.close()
         at = self._now()
-        for lease, grant in tuple(self._ledger.open.items()):
-            self._log.warning("lease_expired", lease=lease, age_s=round(at.s - grant.since, 3))
-            self._ledger.expire(lease)
-            self._behind.touch(grant.entry.id)
+        for lease in tuple(self._ledger.open):
+            self._core.expire(lease, at)
         await self.flush()
 
     # -- inside ------------------------------------------------------------------------------
@@ -273,58 +225,6 @@ class MemoryHome:
     def _now(self) -> Moment:
         return Moment(self._clock.monotonic(), int(self._clock.now().timestamp() * 1000))
 
-    def _put(self, record: TokenRecord, at: Moment) -> Entry:
-        self._behind.stored[record.id] = record.state
-        return self._ledger.put(record, at)
-
-    def _lease(self, want: Want, at: Moment, *, queued_s: float = 0.0) -> Lease | None:
-        """Pick and reserve in one step."""
-        last = self._affinities.get(want.affinity) if want.affinity is not None else None
-        entry = select.pick(self._ledger, want, self._rng, last=last)
-        if entry is None:
-            return None
-        grant = self._ledger.reserve(entry, want.buckets, want.units, at)
-        self._behind.touch(entry.id)
-        if want.affinity is not None:
-            self._remember(want.affinity, entry.id)
-        decision = Decision(
-            request_id=want.request_id,
-            model=want.model,
-            upstream=want.upstream,
-            policy=want.policy,
-            chosen=entry.id,
-            queued_s=queued_s,
-            moved=last not in (None, entry.id),
-        )
-        return Lease(
-            id=grant.id, token=entry.id, units=grant.parts, fence=entry.fence, decision=decision
-        )
-
-    def _remember(self, affinity: str, token: str) -> None:
-        self._affinities[affinity] = token
-        self._affinities.move_to_end(affinity)
-        if len(self._affinities) > _AFFINITIES:
-            self._affinities.popitem(last=False)
-
-    def _take_back(self, lease: Lease) -> None:
-        grant = self._ledger.settle(lease.id, units=0)
-        if grant is not None:
-            self._behind.touch(grant.entry.id)
-            self._waiting.serve()
-
-    def _tell_doubt(self, entry: Entry) -> None:
+    def _tell_doubt(self, token: str) -> None:
         for doubt in self._doubts:
-            doubt(entry.id)
-
-
-def _wants_survey(observation: Observation) -> bool:
-    return observation.kind is Kind.QUOTA and observation.reset_in_s is None
-
-
-def _stale(grant: Grant, at: Moment) -> bool:
-    """Tell whether a call drew from a bucket whose numbers are old."""
-    for name in grant.parts:
-        synced_at_ms = grant.entry.held[name].synced_at_ms
-        if synced_at_ms is None or at.ms - synced_at_ms > STALE_MS:
-            return True
-    return False
+            doubt(token)

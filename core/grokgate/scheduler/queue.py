@@ -15,12 +15,13 @@ T = TypeVar("T")
 class Place(Generic[T]):
     """Somebody's place in the list."""
 
-    __slots__ = ("item", "key", "kind")
+    __slots__ = ("item", "key", "kind", "variant")
 
-    def __init__(self, key: str, kind: Hashable, item: T) -> None:
+    def __init__(self, key: str, kind: Hashable, item: T, variant: Hashable) -> None:
         self.key = key
         self.kind = kind
         self.item = item
+        self.variant = variant
 
 
 class FairQueue(Generic[T]):
@@ -39,11 +40,21 @@ class FairQueue(Generic[T]):
         """Tell whether somebody waits for *kind*: a newcomer then has to queue too."""
         return self._kinds[kind] > 0
 
-    def join(self, key: str, kind: Hashable, item: T, *, size: int) -> Place[T] | None:
-        """Take a place at the end; None if *size* places are taken."""
+    def join(
+        self, key: str, kind: Hashable, item: T, *, size: int, variant: Hashable = None
+    ) -> Place[T] | None:
+        """Take a place at the end; None if *size* places are taken.
+
+        Args:
+            key: Whose turn it is part of.
+            kind: What it waits for.
+            item: Who waits.
+            size: How many may wait.
+            variant: What it will not take of its kind; others of that kind may be served first.
+        """
         if len(self) >= size:
             return None
-        place = Place(key, kind, item)
+        place = Place(key, kind, item, variant)
         self._lines.setdefault(key, deque()).append(place)
         self._kinds[kind] += 1
         return place
@@ -61,20 +72,22 @@ class FairQueue(Generic[T]):
         Args:
             accept: Called with an item; True: it was served and leaves the list.
         """
-        stuck: set[Hashable] = set()
+        stuck: set[tuple[Hashable, Hashable]] = set()
         while self._lines and self._serve_one(accept, stuck):
             pass
 
-    def _serve_one(self, accept: Callable[[T], bool], stuck: set[Hashable]) -> bool:
+    def _serve_one(
+        self, accept: Callable[[T], bool], stuck: set[tuple[Hashable, Hashable]]
+    ) -> bool:
         for key, line in self._lines.items():
             for place in line:
-                if place.kind in stuck:
+                if (place.kind, place.variant) in stuck:
                     continue
                 if accept(place.item):
                     self._lines.move_to_end(key)
                     self.leave(place)
                     return True
-                stuck.add(place.kind)
+                stuck.add((place.kind, place.variant))
         return False
 
     def _removed(self, place: Place[T]) -> None:

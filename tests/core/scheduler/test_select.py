@@ -9,6 +9,7 @@ from grokgate.scheduler import select
 from grokgate.scheduler.holding import Moment
 from grokgate.scheduler.home import Want
 from grokgate.scheduler.ledger import Ledger
+from grokgate.scheduler.outlook import busy, explain, outlook, refusal, unsure
 from grokgate.tokens.record import TokenRecord
 from grokgate.upstream import PoolSpec
 
@@ -46,7 +47,7 @@ def _picked(ledger: Ledger, want: Want, **options: Any) -> str | None:
 
 def _refused(ledger: Ledger, want: Want, now: Moment) -> Exception:
     assert _picked(ledger, want) is None
-    return select.refusal(select.outlook(ledger, want, now))
+    return refusal(outlook(ledger, want, now))
 
 
 def test_token_with_the_most_units_is_picked(token: MakeToken, now: Moment) -> None:
@@ -96,7 +97,7 @@ def test_busy_tokens_are_worth_waiting_for(token: MakeToken, now: Moment) -> Non
     ledger = _ledger(token("a", 5), now=now)
     ledger.reserve(ledger.entries["a"], D, 1, now)
 
-    assert select.busy(ledger, _want())
+    assert busy(ledger, _want())
     assert isinstance(_refused(ledger, _want(), now), Overloaded)
 
 
@@ -104,7 +105,7 @@ def test_last_unit_in_flight_is_empty_and_not_busy(token: MakeToken, now: Moment
     ledger = _ledger(token("a", 1), now=now)
     ledger.reserve(ledger.entries["a"], D, 1, now)
 
-    assert not select.busy(ledger, _want())
+    assert not busy(ledger, _want())
     assert isinstance(_refused(ledger, _want(), now), NoTokenAvailable)
 
 
@@ -129,7 +130,7 @@ def test_one_unknown_reset_is_enough_to_ask_upstream(token: MakeToken, now: Mome
 
     assert isinstance(error, NoTokenAvailable)
     assert (error.retry_after_s, error.resets_known) == (90.0, False)
-    assert [entry.id for entry in select.unsure(ledger, _want(), now)] == ["b"]
+    assert [entry.id for entry in unsure(ledger, _want(), now)] == ["b"]
 
 
 def test_later_emptying_is_not_hidden_by_a_kept_answer(token: MakeToken, now: Moment) -> None:
@@ -196,7 +197,7 @@ def test_explanation_counts_the_first_reason_of_each(token: MakeToken, now: Mome
         now=now,
     )
 
-    told = select.explain(ledger, _want(pools=("basic",), tried=frozenset({"used"})), now)
+    told = explain(ledger, _want(pools=("basic",), tried=frozenset({"used"})), now)
 
     assert [scored.token for scored in told.best] == ["best", "next"]
     assert told.chosen == "best"

@@ -3,19 +3,20 @@
 import asyncio
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
 from grokgate.upstream import Account, Clock, Kind, Observation, Stage, UpstreamFailure
+from grokgate_web.call import Answer, WebCall
 from grokgate_web.classify import MAX_BODY, Evidence, http_evidence, judge
-from grokgate_web.egress import EgressTable
+from grokgate_web.decode.drift import news
+from grokgate_web.egress import EgressTable, lane
 from grokgate_web.headers import cookie_header, request_id, statsig
 from grokgate_web.identity import Guise, Identity
 from grokgate_web.transport import Exchange, Request, Route, Transport, TransportError
 
-MAX_ANSWER = 1024 * 1024
-"""Bytes of an answer that is read as a whole."""
+C = TypeVar("C", bound="Caller")
 
 _ERROR_BODY_S = 10.0
 _OK = range(200, 300)
@@ -27,21 +28,6 @@ _KINDS = {
     "too_large": Kind.MALFORMED,
     "timeout": Kind.TIMEOUT,
 }
-
-
-class Post(Struct, frozen=True, kw_only=True):
-    """A POST in the upstream's own terms."""
-
-    operation: str
-    path: str
-    referer: str
-    body: bytes
-    first_s: float
-    """Seconds to the first line of the answer."""
-    max_bytes: int = MAX_ANSWER
-    on_sent: Callable[[], None] | None = None
-    sent_stage: Stage = Stage.SENT
-    """Stage of the attempt once this body is out; an upload alone commits to nothing."""
 
 
 class Toolbox(Struct, frozen=True, kw_only=True):
@@ -62,16 +48,43 @@ class Caller:
         identity: The settings of this attempt.
         guise: Browser to look like.
         tools: Shared with the other callers of the driver.
+        assets: It transfers files, by the proxies meant for that.
+        drifted: Told of unknown fields, with an operation and a path.
     """
 
-    def __init__(self, account: Account, identity: Identity, guise: Guise, tools: Toolbox) -> None:
+    def __init__(
+        self,
+        account: Account,
+        identity: Identity,
+        guise: Guise,
+        tools: Toolbox,
+        *,
+        assets: bool = False,
+        drifted: Callable[[str, str], None] = lambda _operation, _path: None,
+    ) -> None:
         self._account = account
         self._identity = identity
         self._guise = guise
         self._tools = tools
+        self._drifted = drifted
+        self._lane = lane(account, identity.settings, assets=assets)
 
-    async def open(self, post: Post) -> tuple[Exchange, float]:
-        """Send *post* and wait for an answer that is no refusal.
+    def become(self, kind: type[C], *, assets: bool = False) -> C:
+        """Return a caller of another *kind* with all that this one was made with.
+
+        Args:
+            kind: Made with the same arguments.
+            assets: As for the class.
+        """
+        own = (self._account, self._identity, self._guise, self._tools)
+        return kind(*own, assets=assets, drifted=self._drifted)
+
+    def fresh_id(self) -> str:
+        """Return a fresh UUID."""
+        return request_id(self._tools.rng)
+
+    async def open(self, call: WebCall) -> tuple[Exchange, float]:
+        """Send *call* and wait for an answer that is no refusal.
 
         Returns:
             The exchange, which the caller must close, and the deadline of its first line (loop
@@ -84,44 +97,51 @@ class Caller:
 
         def on_sent() -> None:
             sent[0] = True
-            if post.on_sent is not None:
-                post.on_sent()
+            if call.on_sent is not None:
+                call.on_sent()
 
-        until = asyncio.get_running_loop().time() + post.first_s
+        until = asyncio.get_running_loop().time() + call.first_s
         exchange: Exchange | None = None
         try:
-            exchange = self._start(post, on_sent)
+            exchange = self._start(call, on_sent)
             await exchange.head(until)
-            if exchange.status in _OK:
-                self._tools.egress.worked(self._account.id)
+            if exchange.status in _OK or exchange.status in call.answers:
+                self._tools.egress.worked(self._lane)
                 return exchange, until
-            raise await self._refusal(post, exchange)
+            raise await self._refusal(call, exchange)
         except TransportError as error:
             _close(exchange)
-            if not sent[0]:
+            # Of a call without a body nobody can tell when it went out.
+            if not sent[0] and (call.method == "POST" or error.reason == "connect"):
                 unsent = TransportError("connect")
-                raise self.broken(unsent, post.operation, Stage.UNSENT) from error
-            raise self.broken(error, post.operation, post.sent_stage, first=True) from error
+                raise self.broken(unsent, call.operation, Stage.UNSENT) from error
+            raise self.broken(error, call.operation, call.sent_stage, first=True) from error
         except BaseException:
             _close(exchange)
             raise
 
-    async def fetch(self, post: Post) -> bytes:
-        """Send *post* and return the whole answer.
+    async def fetch(self, call: WebCall) -> Answer:
+        """Send *call* and read the whole answer.
 
         Raises:
             UpstreamFailure: As `open`.
         """
-        exchange, until = await self.open(post)
+        exchange, until = await self.open(call)
         try:
             pieces = []
             while piece := await exchange.read(until):
                 pieces.append(piece)
-            return b"".join(pieces)
+            body = b"".join(pieces)
+            self._report_drift(call, body)
+            return Answer(status=exchange.status, headers=exchange.headers, body=body)
         except TransportError as error:
-            raise self.broken(error, post.operation, post.sent_stage) from error
+            raise self.broken(error, call.operation, call.sent_stage) from error
         finally:
             exchange.close()
+
+    def _report_drift(self, call: WebCall, body: bytes) -> None:
+        for path in sorted(news(body, call.known)) if call.known else ():
+            self._drifted(call.operation, path)
 
     def broken(
         self, error: TransportError, operation: str, stage: Stage, *, first: bool = False
@@ -174,42 +194,44 @@ class Caller:
 
     def failed(self, observation: Observation) -> UpstreamFailure:
         """Note what an outcome says of the way out, and make it raisable."""
-        account, egress = self._account.id, self._tools.egress
+        egress = self._tools.egress
         if observation.kind not in _EGRESS_FAULTS:
             if observation.status is not None:
-                egress.worked(account)
-        elif egress.failed(account):
-            self._tools.log.warning("egress_struck", account=account, kind=observation.kind)
+                egress.worked(self._lane)
+        elif egress.failed(self._lane):
+            self._tools.log.warning(
+                "egress_struck", account=self._account.id, kind=observation.kind
+            )
         return UpstreamFailure(observation)
 
-    def _start(self, post: Post, on_sent: Callable[[], None]) -> Exchange:
-        settings, route = self._identity.settings, self._route()
-        shared = settings.connection_sharing == "egress"
+    def _start(self, call: WebCall, on_sent: Callable[[], None]) -> Exchange:
+        whole = call.path.startswith(("http://", "https://"))
         request = Request(
-            url=self._identity.web_base + post.path,
-            headers=self._headers(post.referer),
-            body=post.body,
-            max_bytes=post.max_bytes,
+            method=call.method,
+            url=call.path if whole else self._identity.web_base + call.path,
+            headers=self._headers(call),
+            body=call.body,
+            pieces=call.pieces,
+            max_bytes=call.max_bytes,
         )
-        owner = "" if shared else self._account.id
-        return self._tools.transport.start(owner, route, request, on_sent=on_sent)
+        return self._tools.transport.start(self._owner(), self._route(), request, on_sent=on_sent)
+
+    def _owner(self) -> str:
+        """Return whose connections are used; empty: those of all accounts of an egress (D31)."""
+        shared = self._identity.settings.connection_sharing == "egress"
+        return "" if shared else self._account.id
 
     def _route(self) -> Route:
-        settings, own = self._identity.settings, self._account.proxy_url
-        proxy = self._tools.egress.proxy(
-            self._account.id,
-            own=own.reveal() if own else "",
-            pool=settings.proxy_pool,
-            single=settings.base_proxy_url,
-        )
+        settings, proxy = self._identity.settings, self._tools.egress.proxy(self._lane)
         return Route(proxy=proxy, target=self._guise.fingerprint.target, ca_file=settings.ca_file)
 
-    def _headers(self, referer: str) -> tuple[tuple[str, str], ...]:
+    def _headers(self, call: WebCall) -> tuple[tuple[str, str], ...]:
         identity, rng = self._identity, self._tools.rng
         settings = identity.settings
         values = {
             "uuid": request_id(rng),
-            "referer": identity.web_base + referer,
+            "referer": identity.web_base + call.referer,
+            "content_type": call.content_type,
             "statsig": statsig(
                 settings.statsig,
                 identity.profile.statsig.mode,
@@ -217,10 +239,15 @@ class Caller:
                 rng=rng,
             ),
         }
-        cookie = cookie_header(self._account.credential.reveal(), identity.cookies)
-        return (*self._guise.headers.render(values), ("Cookie", cookie))
+        rendered = self._guise.sets[call.headers].render(values)
+        if not call.signed_in:
+            return tuple(rendered)
+        return (*rendered, ("Cookie", self._cookies()))
 
-    async def _refusal(self, post: Post, exchange: Exchange) -> UpstreamFailure:
+    def _cookies(self) -> str:
+        return cookie_header(self._account.credential.reveal(), self._identity.cookies)
+
+    async def _refusal(self, call: WebCall, exchange: Exchange) -> UpstreamFailure:
         if exchange.status == _FORBIDDEN:
             exchange.retire()
         evidence = http_evidence(
@@ -229,7 +256,7 @@ class Caller:
             await _error_body(exchange),
             now=self._tools.clock.now(),
         )
-        return self.judged(evidence, post.operation, post.sent_stage)
+        return self.judged(evidence, call.operation, call.sent_stage)
 
 
 async def _error_body(exchange: Exchange) -> bytes:

@@ -58,12 +58,13 @@ def http_evidence(
     text = body[:MAX_BODY].decode(errors="replace").lower()
     start = text.lstrip("\ufeff \t\r\n")
     content = _decoded(body[:MAX_BODY])
+    told = _retry_after(headers.get("retry-after", ""), now)
     return Evidence(
         status=status,
         codes=_codes(content),
         text=text,
         page=not start or start.startswith(("<!doctype html", "<html")),
-        wait_s=_retry_after(headers.get("retry-after", ""), now) or _wait_in(content),
+        wait_s=_wait_in(content) if told is None else told,
     )
 
 
@@ -128,9 +129,13 @@ def _codes(content: object) -> tuple[int, ...]:
 def _wait_in(content: object) -> float | None:
     for item in _objects(content):
         wait = item.get("waitTimeSeconds")
-        if isinstance(wait, int | float) and not isinstance(wait, bool) and 0 <= wait <= _LONGEST_S:
+        if isinstance(wait, int | float) and not isinstance(wait, bool) and _is_sane(wait):
             return float(wait)
     return None
+
+
+def _is_sane(wait_s: float) -> bool:
+    return 0 <= wait_s <= _LONGEST_S
 
 
 def _objects(content: object) -> list[dict[str, Any]]:
@@ -140,11 +145,12 @@ def _objects(content: object) -> list[dict[str, Any]]:
 
 
 def _retry_after(value: str, now: datetime) -> float | None:
-    if re.fullmatch(r"\d{1,9}", value.strip()):
+    if re.fullmatch(r"[0-9]{1,9}", value.strip()):
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)
+        wait_s = max(0.0, (aware - now).total_seconds())
     except (ValueError, OverflowError):
         return None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)
-    return max(0.0, (aware - now).total_seconds())
+    return wait_s if _is_sane(wait_s) else None

@@ -10,6 +10,23 @@ from msgspec import Struct
 
 FALLBACK = "chrome136"
 
+HISTORIC: Mapping[str, tuple[str, ...]] = {
+    "chrome": (
+        *("100", "101", "104", "105", "106", "107", "108", "109", "110", "114", "116", "117"),
+        *("118", "119", "120", "123", "124", "126", "127", "128", "129", "130", "131", "132"),
+        *("133", "134", "135", "136", "137", "138", "139", "140", "141", "142", "143"),
+    ),
+    "edge": (
+        *("101", "122", "127", "131", "134", "135", "136", "137", "138", "139", "140", "141"),
+        "142",
+    ),
+    "firefox": (
+        *("109", "117", "128", "133", "135", "136", "139", "142", "143", "144", "145", "146"),
+    ),
+    "safari": ("15.3", "15.5", "16", "16.5", "17.0", "17.2.1", "17.4.1"),
+}
+"""Versions that earlier gateways knew by name (F-CFG-132)."""
+
 _NAME = re.compile(
     r"(?P<family>chrome|edge|firefox|safari|tor)(?P<early>android|ios|ipad)?"
     r"(?P<version>\d*)[a-z]?(?P<late>android|ios|ipad)?"
@@ -81,6 +98,13 @@ def resolve(wanted: str, targets: Iterable[str], *, user_agent: str = "") -> Fin
         exact=exact,
         warnings=tuple(warnings),
     )
+
+
+def aliases(targets: Iterable[str]) -> dict[str, str]:
+    """Map the names of `HISTORIC` that are no targets to the targets that stand for them."""
+    known = tuple(targets)
+    names = (f"{family}{version}" for family, found in HISTORIC.items() for version in found)
+    return {name: resolve(name, known).target for name in names if name not in known}
 
 
 def client_hints(user_agent: str) -> dict[str, str]:

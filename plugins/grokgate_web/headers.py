@@ -16,9 +16,9 @@ STATSIG_LENGTH = 70
 """Bytes a pasted value decodes to (observed 2026-07-13)."""
 
 _CONSTANT = "e:TypeError: Cannot read properties of undefined (reading 'childNodes')"
-CALL_VALUES = frozenset(("uuid", "referer", "statsig"))
+CALL_VALUES = frozenset(("uuid", "referer", "statsig", "content_type"))
 """Placeholders whose values differ from call to call."""
-_OWN_COOKIES = frozenset(("sso", "sso-rw"))
+_OWN_COOKIES = frozenset(("sso", "sso-rw", "x-userid"))
 
 
 class Headers(Struct, frozen=True):

@@ -1,13 +1,12 @@
-"""Requests → bodies, from the templates of the profile."""
+"""Requests → bodies and frames, from the templates of the profile."""
 
-import base64
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from grokgate.upstream import Attachment, Blob, Conversation, Message, Text, Wire
-from grokgate_web.profile import PLACEHOLDER, Chat
+from grokgate_web.profile import PLACEHOLDER, Chat, Gateway
 from grokgate_web.settings import WebSettings
 
 _ABSENT: Final = object()
@@ -87,29 +86,45 @@ def chat_body(
     return msgspec.json.encode(fill(template, values))
 
 
+def session_event(
+    gateway: Gateway, request: Conversation, *, wire: Wire, event_id: str, settings: WebSettings
+) -> dict[str, Any]:
+    """Build the event that opens a conversation on the gateway socket."""
+    values = {
+        "model": wire.name,
+        "temporary": settings.temporary,
+        "no_memory": settings.disable_memory,
+        "without_search": None if request.search else True,
+    }
+    session = fill(gateway.session, values)
+    return {"type": "session.create", "event_id": event_id, "session": session}
+
+
+def message_event(
+    prompt: str, uploaded: Sequence[str], *, event_id: str, message_id: str
+) -> dict[str, Any]:
+    """Build the event that says *prompt* on the gateway socket, with files mentioned before it."""
+    mentions = [{"mention": {"target": {"file_mention": {"file_id": id_}}}} for id_ in uploaded]
+    chunks = [*mentions, {"text": {"text": prompt}}]
+    attached = {"file_attachment_ids": list(uploaded)} if uploaded else {}
+    item = {
+        "type": "message",
+        "role": "user",
+        "x_grok": {"client_message_id": message_id, "input_chunks": chunks},
+        **attached,
+    }
+    return {"type": "conversation.item.create", "event_id": event_id, "item": item, **attached}
+
+
+def envelope(event: Mapping[str, Any], session_id: str = "") -> bytes:
+    """Wrap an event for the gateway socket; the first one has no session yet."""
+    outer = {"session_id": session_id} if session_id else {}
+    return msgspec.json.encode({**outer, "event": event})
+
+
 def quota_body(template: Mapping[str, Any], name: str) -> bytes:
     """Build the body of a quota call for the window *name*."""
     return msgspec.json.encode(fill(template, {"model": name}))
-
-
-class Base64Upload:
-    """Builds an upload's body piece by piece, so that no long file is encoded at once."""
-
-    def __init__(self, blob: Blob) -> None:
-        name, mime = msgspec.json.encode(blob.name), msgspec.json.encode(blob.mime)
-        self._pieces = [b'{"fileName":' + name + b',"fileMimeType":' + mime + b',"content":"']
-        self._rest = b""
-
-    def add(self, piece: bytes) -> None:
-        """Append file content."""
-        data = self._rest + piece
-        whole = len(data) - len(data) % 3
-        self._rest = data[whole:]
-        self._pieces.append(base64.b64encode(data[:whole]))
-
-    def finish(self) -> bytes:
-        """Return the whole body."""
-        return b"".join((*self._pieces, base64.b64encode(self._rest), b'"}'))
 
 
 def _text(message: Message) -> str:

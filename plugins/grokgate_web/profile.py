@@ -1,34 +1,18 @@
-"""Protocol profiles: data files that say how the upstream is spoken to at one point in time.
+"""Protocol profiles: how the upstream is spoken to at one point in time, as data.
 
-A file extends another one: tables merge, lists and single values replace. Code keeps framing, state
-machines and merging; hosts, paths, headers, bodies, names of quota windows and error rules are data
-(`upstream-protocol.md` 11.3). A profile of known shapes needs no code.
+Code keeps framing, state machines and merging; hosts, paths, headers, bodies, names of quota
+windows and error rules are data (`upstream-protocol.md` 11.3). A profile of known shapes needs no
+code.
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import Any, Literal
 
-import msgspec
 from msgspec import Struct
 
 from grokgate.upstream import Kind, Tier
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
-
-_DATED = re.compile(r"\d{4}-\d{2}")
-_HEADER_VALUES = {"ua", "uuid", "referer", "origin", "statsig", "ch_ua", "ch_ua_arch"} | {
-    "ch_ua_bitness",
-    "ch_ua_mobile",
-    "ch_ua_platform",
-}
-_CHAT_VALUES = {"temporary", "model", "mode", "message", "attachments"} | {
-    "no_search",
-    "no_memory",
-    "instruction",
-}
 
 
 class Hosts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,6 +20,11 @@ class Hosts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     web_base: str
     assets_base: str
+    public_media_base: str
+    owned: frozenset[str]
+    """Where files of an account may be fetched from, with its cookies."""
+    public: frozenset[str]
+    """Where published files may be fetched from, without cookies."""
 
 
 class Browser(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,8 +42,8 @@ class Statsig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Chat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The call that answers a conversation."""
 
-    shape: Literal["lines"]
-    """Names the decoder."""
+    shape: Literal["lines", "gateway"]
+    """Names the decoder; ``gateway`` goes by `Gateway` instead of what follows."""
     path: str
     referer: str
     body: dict[str, Any]
@@ -65,14 +54,94 @@ class Chat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Sent where a prompt has attachments and no text."""
 
 
-class Upload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The call that uploads an attachment."""
+class Channels(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Names of a piece's channel, and what they make of it."""
 
-    shape: Literal["base64"]
+    answer: frozenset[str]
+    titles: frozenset[str]
+    """Headlines of the reasoning."""
+    reasoning: tuple[str, ...]
+    """Parts of names."""
+
+
+class Gateway(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The socket that answers a conversation."""
+
+    path: str
+    """With ``{uid}`` for the account's user id."""
+    session: dict[str, Any]
+    """Template of what a conversation is opened with."""
+    user_cookie: str
+    """Name of the cookie that repeats the user id."""
+    handshake_s: float
+    """Seconds from the call to a conversation that can be asked something."""
+    ping_s: float
+    """Seconds between signs of life."""
+    channels: Channels
+
+
+class AccountCall(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The call that tells whose account it is."""
+
     path: str
     referer: str
     id_fields: tuple[str, ...]
-    """Fields of the answer that may hold the id, best first."""
+    """Where the user id may stand, best first; levels are separated by dots."""
+    dead: frozenset[str]
+    """Values of ``status`` of an account that is of no use any more."""
+
+
+class UploadPurpose(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a file is uploaded for."""
+
+    referer: str
+    fields: dict[str, str] = {}
+    """Sent after the file, in a form."""
+
+
+class Upload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The call that uploads a file."""
+
+    shape: Literal["base64", "form"]
+    """A JSON body with the file in base64, or the file as a part of a form."""
+    path: str
+    purposes: dict[str, UploadPurpose]
+    """``chat``: an attachment; ``edit``: a picture to be changed."""
+    id_fields: tuple[str, ...]
+    """Where the id may stand in the answer, best first; levels are separated by dots."""
+    uri_field: str
+    """Where the file lies below the address of files."""
+    error_field: str = ""
+    """What stands here is not null in an answer that is none."""
+
+
+class Assets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The calls that list, delete and fetch an account's files."""
+
+    list_path: str
+    page_field: str
+    """Name of the query parameter with the token of a page."""
+    delete_path: str
+    """With ``{id}`` for the file's id."""
+    referer: str
+    late_s: tuple[float, ...]
+    """Seconds to wait before each further look for a file that is not there yet."""
+
+
+class ImagineQuota(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The call that tells what pictures and videos have left, all at once."""
+
+    path: str
+    referer: str
+    products: dict[str, str]
+    """Bucket → key of the answer."""
+
+
+class Credits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The call that tells of the weekly pool of a paid account."""
+
+    path: str
+    referer: str
 
 
 class Quota(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,6 +157,8 @@ class Quota(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Bucket → total → tier of an account that has this total."""
     long_window_s: int | None = None
     """A ``default`` window at least this long means tier basic, a shorter one super."""
+    imagine: ImagineQuota | None = None
+    credits: Credits | None = None
 
 
 class ErrorRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -128,112 +199,19 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     browser: Browser
     statsig: Statsig
     headers: dict[str, dict[str, str]]
+    """Header set → name → template.
+
+    Calls of scripts of the page: ``json``, ``form``, ``grpc`` with a body, ``get`` without one;
+    ``download`` of a file; ``socket``.
+    """
+    identity: AccountCall
     chat: Chat
+    gateway: Gateway | None = None
+    """Not None where `Chat.shape` says so."""
     upload: Upload
+    assets: Assets
     quota: Quota
     stream: Stream
     errors: tuple[ErrorRule, ...]
     refused: frozenset[str] = frozenset()
     """Wire names the upstream no longer takes."""
-
-
-def profile_names() -> list[str]:
-    """List the bundled profiles, oldest first."""
-    names = (entry.name.removesuffix(".toml") for entry in _folder().iterdir())
-    return sorted(name for name in names if _DATED.fullmatch(name))
-
-
-def profile_name(setting: str) -> str:
-    """Turn ``grok.protocol`` into the name of a bundled profile; ``auto`` is the newest.
-
-    Raises:
-        ValueError: No such profile.
-    """
-    names = profile_names()
-    if setting == "auto":
-        return names[-1]
-    if setting not in names:
-        raise ValueError(f"no protocol profile {setting!r}; known: auto, {', '.join(names)}")
-    return setting
-
-
-def load_profile(name: str, *, folder: Traversable | None = None) -> Profile:
-    """Read and check a profile with everything it extends.
-
-    Args:
-        name: File name without its ending.
-        folder: Where the files lie; None: the bundled ones.
-
-    Raises:
-        ValueError: A file is missing or does not have the form of a profile.
-    """
-    table, chain = _merged(folder or _folder(), name)
-    try:
-        profile = msgspec.convert({**table, "name": name, "chain": chain}, Profile)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"profile {name}: {error}") from error
-    _check_placeholders(profile)
-    return profile
-
-
-def _folder() -> Traversable:
-    return files("grokgate_web").joinpath("profiles")
-
-
-def _merged(folder: Traversable, name: str) -> tuple[dict[str, Any], tuple[str, ...]]:
-    chain: list[str] = []
-    table: dict[str, Any] = {}
-    following: str | None = name
-    while following is not None:
-        if following in chain:
-            raise ValueError(f"profile {name}: extends itself by way of {following}")
-        chain.append(following)
-        own = _read(folder, following)
-        following = own.pop("extends", None)
-        table = _merge(own, table)
-    return table, tuple(chain)
-
-
-def _read(folder: Traversable, name: str) -> dict[str, Any]:
-    try:
-        content = folder.joinpath(f"{name}.toml").read_bytes()
-    except OSError as error:
-        raise ValueError(f"profile {name}: no such file") from error
-    try:
-        return msgspec.toml.decode(content, type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise ValueError(f"profile {name}: {error}") from error
-
-
-def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in over.items():
-        below = merged.get(key)
-        if isinstance(below, dict) and isinstance(value, dict):
-            merged[key] = _merge(below, value)
-        else:
-            merged[key] = value
-    return merged
-
-
-def _check_placeholders(profile: Profile) -> None:
-    headers = (value for table in profile.headers.values() for value in table.values())
-    for known, texts in (
-        (_HEADER_VALUES, headers),
-        (_CHAT_VALUES, _texts([profile.chat.body, profile.chat.additions])),
-        ({"model"}, _texts(profile.quota.body)),
-    ):
-        for text in texts:
-            if unknown := set(PLACEHOLDER.findall(text)) - known:
-                raise ValueError(f"profile {profile.name}: unknown placeholder {unknown.pop()!r}")
-
-
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)

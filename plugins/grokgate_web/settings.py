@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from grokgate.plugin import Settings
-from grokgate_web.profile import profile_name
+from grokgate_web.profile_files import check_form
 
 
 class WebSettings(Settings, frozen=True, kw_only=True):
@@ -14,11 +14,11 @@ class WebSettings(Settings, frozen=True, kw_only=True):
     protocol: Annotated[
         str,
         Meta(
-            description="Protocol profile; auto is the newest one.",
+            description="Protocol profile, bundled or in DATA_DIR/profiles; auto: newest.",
             extra={
                 "key": "grok.protocol",
-                "zh": "协议版本；auto 表示最新。",
-                "check": profile_name,
+                "zh": "协议版本，内置或位于 DATA_DIR/profiles；auto 表示最新的内置版本。",
+                "check": check_form,
             },
         ),
     ] = "auto"
@@ -94,6 +94,29 @@ class WebSettings(Settings, frozen=True, kw_only=True):
             },
         ),
     ] = ()
+    asset_proxy_url: Annotated[
+        str,
+        Meta(
+            description="Proxy for the transfer of files; empty: as for calls.",
+            pattern=r"^$|^(https?|socks5h?)://\S+$",
+            extra={
+                "key": "grok.asset_proxy_url",
+                "zh": "文件传输代理；留空与请求代理相同。",
+                "secret": True,
+            },
+        ),
+    ] = ""
+    asset_proxy_pool: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^(https?|socks5h?)://\S+$")], ...],
+        Meta(
+            description="Several proxies for the transfer of files; empty: as for calls.",
+            extra={
+                "key": "grok.asset_proxy_pool",
+                "zh": "多个文件传输代理；留空与请求代理相同。",
+                "secret": True,
+            },
+        ),
+    ] = ()
     cf_clearance: Annotated[
         str,
         Meta(
@@ -134,6 +157,17 @@ class WebSettings(Settings, frozen=True, kw_only=True):
             },
         ),
     ] = ""
+    impersonate_nsfw: Annotated[
+        str,
+        Meta(
+            description="Fingerprint of content preference calls; empty: as grok.impersonate.",
+            extra={
+                "key": "grok.impersonate_nsfw",
+                "zh": "内容偏好请求的指纹；留空与 grok.impersonate 相同。",
+                "alias": ("grok.wreq_emulation_nsfw",),
+            },
+        ),
+    ] = ""
     user_agent: Annotated[
         str,
         Meta(
@@ -168,6 +202,18 @@ class WebSettings(Settings, frozen=True, kw_only=True):
             extra={
                 "key": "grok.assets_base",
                 "zh": "上游文件地址；留空按协议版本。",
+                "file_only": True,
+            },
+        ),
+    ] = ""
+    public_media_base: Annotated[
+        str,
+        Meta(
+            description="Address of published pictures and videos; empty: as the profile says.",
+            pattern=r"^$|^https?://[^/?#\s]+[^?#\s]*$",
+            extra={
+                "key": "grok.public_media_base",
+                "zh": "上游公开媒体地址；留空按协议版本。",
                 "file_only": True,
             },
         ),

@@ -92,6 +92,14 @@ def test_early_calls_draw_on_the_shared_window_and_fall_back_to_auto(card: Model
 
 
 @EVERY
+def test_names_of_2026_08_are_those_of_2026_04(card: ModelCard) -> None:
+    """The mode of 4.3 was given up (F-MOD-02)."""
+    expected = None if card.id == "grok-4.3-beta" else card.wire["web/2026-04"]
+
+    assert card.wire.get("web/2026-08") == expected
+
+
+@EVERY
 def test_later_calls_cost_one_unit_of_their_own_window(card: ModelCard) -> None:
     wire = card.wire["web/2026-04"]
 

@@ -13,7 +13,7 @@ OLD = {"modelName": "grok-3", "modelMode": "MODEL_MODE_AUTO", "message": "Hi"}
 
 
 def _sandbox(**fields: Any) -> Sandbox:
-    return Sandbox([AccountFixture(token="t", **fields)])
+    return Sandbox([AccountFixture(token="t", **fields)], protocol="2026-04")
 
 
 async def _limits(sandbox: Sandbox, **body: object) -> Any:
@@ -119,7 +119,7 @@ async def test_bad_chat_call(body: object, message: str) -> None:
 
 
 async def test_both_generations_without_strictness() -> None:
-    sandbox = Sandbox([AccountFixture(token="t")], strict_generation=False)
+    sandbox = Sandbox([AccountFixture(token="t")], protocol="2026-04", strict_generation=False)
 
     assert (await ask(sandbox.app, "POST", CHAT, OLD, sent=headers())).status == 200
     assert (await chat(sandbox.app, "Hi")).status == 200
@@ -229,7 +229,7 @@ async def test_strict_sandbox_checks_headers(name: str, value: Any) -> None:
 
 
 async def test_lenient_sandbox_needs_a_cookie_only() -> None:
-    sandbox = Sandbox([AccountFixture(token="t")], strict=False)
+    sandbox = Sandbox([AccountFixture(token="t")], protocol="2026-04", strict=False)
 
     assert (
         await ask(sandbox.app, "POST", CHAT, prompt("Hi"), sent={"cookie": "sso=t"})

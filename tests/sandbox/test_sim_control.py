@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 
 from grokgate.sandbox import AccountFixture, HttpStatus, Pace, Sandbox
+from grokgate.sandbox.clock import VirtualClock
+from grokgate.sandbox.journal import Journal
+from grokgate.sandbox.request import Request
 from sandbox.sim_client import CHAT, Talk, ask, chat, headers, prompt, talk
 
 pytestmark = pytest.mark.anyio
@@ -12,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def sandbox() -> Sandbox:
-    return Sandbox([AccountFixture(token="t")])
+    return Sandbox([AccountFixture(token="t")], protocol="2026-04")
 
 
 async def _control(sandbox: Sandbox, method: str, call: str, content: Any = None) -> Talk:
@@ -125,6 +128,48 @@ async def test_journal_bounds_bodies(sandbox: Sandbox) -> None:
     assert exchange.body_bytes > 100_000
 
 
+def _rounds(journal: Journal, count: int) -> None:
+    for _ in range(count):
+        head = Request(method="POST", path="/", query={}, headers=(), cookies={}, origin="")
+        exchange = journal.open(head)
+        exchange.record(b"x" * 100)
+        journal.close(exchange, "answered")
+
+
+def test_journal_bounds_its_memory() -> None:
+    journal = Journal(VirtualClock(), memory=1_000)
+    _rounds(journal, 25)
+    assert [exchange.number for exchange in journal] == [*range(16, 26)]
+
+    journal.clear()
+    _rounds(journal, 25)
+    assert len(journal) == 10
+
+
+def test_journal_bounds_its_length() -> None:
+    journal = Journal(VirtualClock(), limit=3)
+    _rounds(journal, 5)
+
+    assert [exchange.number for exchange in journal] == [3, 4, 5]
+
+
+async def test_stop_cuts_what_is_silent(sandbox: Sandbox) -> None:
+    sandbox.rules.add(Pace(stall="headers"), prompt="one")
+    sandbox.rules.add(Pace(stall="line"), prompt="two")
+    async with (
+        talk(sandbox.app, "POST", CHAT, prompt("one"), sent=headers()) as first,
+        talk(sandbox.app, "POST", CHAT, prompt("two"), sent=headers()) as second,
+        asyncio.timeout(5),
+    ):
+        await sandbox.journal.until(lambda: sandbox.journal.inflight("t") == 2)
+        await second.until(lambda: len(second.chunks) > 0)
+        await sandbox.cut()
+        await sandbox.journal.until(lambda: sandbox.journal.inflight("t") == 0)
+
+    assert (first.cut, second.cut) == (True, True)
+    assert {exchange.outcome for exchange in sandbox.journal} == {"cut"}
+
+
 async def test_journal_says_why_a_request_was_refused(sandbox: Sandbox) -> None:
     await chat(sandbox.app, "Hi", mode="heavy")
     (exchange,) = sandbox.journal
@@ -145,7 +190,7 @@ async def test_journal_counts_what_an_account_had_open_at_once(sandbox: Sandbox)
 
 
 async def test_client_that_leaves_between_lines_is_noticed() -> None:
-    sandbox = Sandbox([AccountFixture(token="t")], pace_ms=60_000)
+    sandbox = Sandbox([AccountFixture(token="t")], protocol="2026-04", pace_ms=60_000)
     async with talk(sandbox.app, "POST", CHAT, prompt("Hi"), sent=headers()) as talking:
         async with asyncio.timeout(5):
             await talking.until(lambda: len(talking.chunks) > 0)

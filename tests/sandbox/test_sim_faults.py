@@ -5,8 +5,10 @@ import zlib
 from collections import Counter
 from typing import Any
 
+import brotli
 import msgspec
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +17,7 @@ from grokgate.sandbox import (
     AccountState,
     AntiBot,
     CfChallenge,
+    ClockSkew,
     Cut,
     ErrorAfter200,
     Framing,
@@ -30,9 +33,9 @@ from grokgate.sandbox import (
     UploadError,
 )
 from grokgate.sandbox.catalogue import load_catalogue
-from grokgate.sandbox.encode_http import Line, Phase
 from grokgate.sandbox.faults import LEAD, Action
 from grokgate.sandbox.framing import framed
+from grokgate.sandbox.lines import Line, Phase
 from grokgate.upstream import Kind, Observation, Stage
 from sandbox.sim_client import CHAT, ask, chat, headers, prompt, talk
 
@@ -44,7 +47,7 @@ FORMS = ("plain", "data", "event", "glued", "crlf", "blank", "done", "no_newline
 
 @pytest.fixture
 def sandbox() -> Sandbox:
-    return Sandbox([AccountFixture(token="t")])
+    return Sandbox([AccountFixture(token="t")], protocol="2026-04")
 
 
 def _objects(body: bytes) -> list[Any]:
@@ -61,7 +64,10 @@ def _objects(body: bytes) -> list[Any]:
 
 def test_every_knob_states_what_to_expect() -> None:
     for knob in Action.__args__:
-        assert knob().expected.kinds if knob is not HttpStatus else knob(code=500).expected.kinds
+        known = HttpStatus(code=500) if knob is HttpStatus else knob()
+
+        assert known.expected.kinds
+        assert known.over_socket.kinds
 
 
 def test_expectation_admits_what_it_names() -> None:
@@ -171,6 +177,44 @@ async def test_late_limit_follows_output(sandbox: Sandbox) -> None:
     assert answer.responses[4]["modelResponse"]["streamErrors"][0]["error"]["code"] == 8
 
 
+async def test_limit_inside_a_card(sandbox: Sandbox) -> None:
+    sandbox.rules.add(RateLimit(place="card"))
+    *_, card, end = (await chat(sandbox.app, ECHO)).responses
+
+    assert "rate_limit" in card["cardAttachment"]["jsonData"]
+    assert end["modelResponse"]["generatedImageUrls"] == []
+
+
+@pytest.mark.parametrize("place", ["in_band", "ws_error"])
+async def test_anti_bot_after_the_status_is_one_over_http(sandbox: Sandbox, place: Any) -> None:
+    sandbox.rules.add(AntiBot(place=place))
+
+    assert (await chat(sandbox.app, ECHO)).objects[-1]["error"]["code"] == 7
+
+
+async def test_silence_is_no_answer(sandbox: Sandbox) -> None:
+    sandbox.rules.add(AntiBot(place="silent"))
+    async with talk(sandbox.app, "POST", CHAT, prompt(TEXT), sent=headers()) as talking:
+        async with asyncio.timeout(5):
+            await sandbox.journal.until(lambda: sandbox.journal.inflight("t") == 1)
+
+    assert talking.status is None
+
+
+async def test_time_stamps_may_be_wrong(sandbox: Sandbox) -> None:
+    sandbox.rules.add(ClockSkew(seconds=-86_400 * 400))
+    answer = await chat(sandbox.app, ECHO)
+    created = answer.objects[0]["result"]["conversation"]["createTime"]
+
+    assert int(created[:4]) < sandbox.clock.now().year
+
+
+async def test_parameters_of_a_fault_are_not_options(sandbox: Sandbox) -> None:
+    answer = await chat(sandbox.app, "@sim fault=http_status code=502 message=gone")
+
+    assert answer.json["error"]["message"] == "gone"
+
+
 @pytest.mark.parametrize("mode", ["clean", "reset"])
 async def test_cut_after_lines(sandbox: Sandbox, mode: Any) -> None:
     sandbox.rules.add(Cut(lines=5, mode=mode))
@@ -267,6 +311,21 @@ async def test_compressed_answer_is_readable_line_by_line(sandbox: Sandbox, enco
 
     assert answer.headers["content-encoding"] == encoding
     assert json.loads(unpacker.decompress(answer.chunks[0]))["result"]["conversation"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "decoded"),
+    [
+        ("br", brotli.decompress),
+        ("zstd", lambda body: zstandard.ZstdDecompressor().decompressobj().decompress(body)),
+    ],
+)
+async def test_newer_encodings(sandbox: Sandbox, encoding: Any, decoded: Any) -> None:
+    sandbox.rules.add(Framing(encoding=encoding))
+    answer = await chat(sandbox.app, ECHO)
+
+    assert answer.headers["content-encoding"] == encoding
+    assert TEXT[-5:].encode() in decoded(answer.body)
 
 
 async def test_one_byte_per_chunk(sandbox: Sandbox) -> None:
@@ -367,7 +426,8 @@ async def test_directive_may_ask_for_a_status(sandbox: Sandbox) -> None:
 )
 async def test_upload_error(sandbox: Sandbox, form: Any, status: Any) -> None:
     sandbox.rules.add(UploadError(form=form), endpoint="upload")
-    answer = await ask(sandbox.app, "POST", "/rest/app-chat/upload-file", {"x": 1}, sent=headers())
+    upload = {"fileName": "a.txt", "fileMimeType": "text/plain", "content": "eA=="}
+    answer = await ask(sandbox.app, "POST", "/rest/app-chat/upload-file", upload, sent=headers())
 
     assert answer.status == status
     assert b"fileMetadataId" not in answer.body
@@ -415,7 +475,7 @@ async def test_rule_acts_as_often_as_it_may(sandbox: Sandbox) -> None:
 
 
 async def test_rule_acts_with_its_probability() -> None:
-    sandbox = Sandbox([AccountFixture(token="t", tier="heavy")], seed=3)
+    sandbox = Sandbox([AccountFixture(token="t", tier="heavy")], protocol="2026-04", seed=3)
     sandbox.rules.add(HttpStatus(code=500), probability=0.5)
     seen = Counter([(await chat(sandbox.app, "Hi")).status for _ in range(60)])
 

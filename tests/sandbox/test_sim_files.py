@@ -14,7 +14,7 @@ ASSETS = "/rest/assets?pageSize=2&orderBy=ORDER_BY_LAST_USE_TIME&source=SOURCE_A
 
 @pytest.fixture
 def sandbox() -> Sandbox:
-    return Sandbox([AccountFixture(token="t"), AccountFixture(token="other")])
+    return Sandbox([AccountFixture(token="t"), AccountFixture(token="other")], protocol="2026-04")
 
 
 async def _upload(sandbox: Sandbox, content: bytes = b"x" * 68, name: str = "image.png") -> Any:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def sandbox() -> Sandbox:
-    return Sandbox([AccountFixture(token="t", tier="heavy")])
+    return Sandbox([AccountFixture(token="t", tier="heavy")], protocol="2026-04")
 
 
 async def test_echo_repeats_the_last_block(sandbox: Sandbox) -> None:
@@ -86,7 +86,7 @@ async def test_unknown_directive_is_refused(sandbox: Sandbox, line: str) -> None
 async def test_same_seed_gives_the_same_answer() -> None:
     bodies = []
     for _ in range(2):
-        sandbox = Sandbox([AccountFixture(token="t")], seed=7)
+        sandbox = Sandbox([AccountFixture(token="t")], protocol="2026-04", seed=7)
         bodies.append((await chat(sandbox.app, "Some longer text to be cut")).responses[4:-1])
 
     assert bodies[0] == bodies[1]

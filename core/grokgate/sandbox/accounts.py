@@ -1,4 +1,4 @@
-"""Simulated accounts: what a test states about them, and what requests do to them.
+"""Simulated accounts at work: what requests do to them.
 
 A quota window opens at its first use, holds for its length on the virtual clock, and then is full
 again (upstream-protocol.md 4.3). Units are really taken from it.
@@ -7,55 +7,22 @@ again (upstream-protocol.md 4.3). Units are really taken from it.
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from math import ceil
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from grokgate.sandbox.catalogue import PROTOCOLS, TIERS, Catalogue, Protocol, WindowSize
+from grokgate.sandbox.catalogue import PROTOCOLS, Catalogue, Protocol, WindowSize
 from grokgate.sandbox.clock import VirtualClock
-from grokgate.upstream import Tier
-
-Status: TypeAlias = Literal["ok", "expired", "blocked", "suspended"]
-Statsig: TypeAlias = Literal["off", "any", "legacy", "static"]
+from grokgate.sandbox.fixtures import AccountFixture, WindowFixture
+from grokgate.sandbox.request import Reply
 
 FILE_SPACE = 128 * 1024 * 1024
 """Bytes of files kept per account; the oldest go first."""
-
-
-class WindowFixture(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A quota window that differs from the table of the account's tier."""
-
-    total: int
-    window_s: int
-    remaining: int | None = None
-    """None: full and not yet opened; less than the total: opened at the start."""
-
-
-class AccountFixture(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is stated about an account; the same fields arrive over the control plane."""
-
-    token: str
-    """Value of the ``sso`` cookie."""
-    tier: Tier = "basic"
-    user_id: str = ""
-    """UUID; empty: derived from the token."""
-    email: str = ""
-    status: Status = "ok"
-    protocol: Protocol | None = None
-    """None: that of the sandbox."""
-    exhausted: Literal["http", "in_band"] = "http"
-    """How an empty window is told: status 429, or the usage limit line after status 200."""
-    cf_required: bool = False
-    cf_value: str = ""
-    """What ``cf_clearance`` must be."""
-    user_agent_pin: str = ""
-    """The ``User-Agent`` the clearance belongs to; empty: any."""
-    statsig: Statsig = "off"
-    statsig_value: str = ""
-    """What ``x-statsig-id`` must be with ``static``."""
-    buckets: Mapping[str, WindowFixture] = {}
-    """Quota windows by name, over those of the table."""
+CONVERSATIONS = 1_000
+"""Conversations that an account can go on with."""
+POSTS_KEPT = 1_000
+"""Media posts kept per account; the oldest go first."""
 
 
 class QuotaWindow(Struct, kw_only=True):
@@ -90,7 +57,7 @@ class QuotaWindow(Struct, kw_only=True):
 
 
 class StoredFile(Struct, kw_only=True):
-    """A file in an account's space."""
+    """A file in an account's space, uploaded or generated."""
 
     id: str
     name: str
@@ -99,6 +66,23 @@ class StoredFile(Struct, kw_only=True):
     created_at: float
     """Unix seconds."""
     used_at: float
+    path: str = ""
+    """Below the owner's folder; empty: that of an upload."""
+    source: str = ""
+    """``file_source`` of an upload in parts."""
+    public: bool = False
+    """Anyone may read it at the public host."""
+
+
+class Post(Struct, frozen=True, kw_only=True):
+    """A media post: what edits and videos name as their parent (upstream-protocol.md 7.1)."""
+
+    id: str
+    media_type: str
+    prompt: str = ""
+    media_url: str = ""
+    created_at: float
+    """Unix seconds."""
 
 
 class Account:
@@ -113,21 +97,53 @@ class Account:
         self.email = fixture.email or f"{self.user_id[:8]}@sandbox.invalid"
         self.protocol: Protocol = fixture.protocol or protocol
         self.windows = {
-            known: _windows(fixture, catalogue.tables[known].windows[fixture.tier], now)
+            known: _windows(fixture.buckets, catalogue.tables[known].windows[fixture.tier], now)
             for known in PROTOCOLS
         }
         """Quota windows by protocol and name."""
         self.files: dict[str, StoredFile] = {}
         """By id, oldest first."""
+        self.imagine = _windows(fixture.imagine, catalogue.imagine[fixture.tier], now)
+        """Windows of pictures and videos by product; a product that is not offered is missing."""
+        self.nsfw_enabled = fixture.nsfw.enabled and fixture.nsfw.entitled
+        self.posts: dict[str, Post] = {}
         self.requests = 0
         """Chat calls so far; seeds the next answer."""
         self.units_taken = 0
         """Units ever taken, over all windows."""
+        self.unread: Reply | None = None
+        """Refusal of a handshake, for the session probe after it; clients read no body there."""
+        self.conversations: dict[str, str] = {}
+        """Id of the last answer, by conversation."""
+
+    @property
+    def modes_protocol(self) -> Protocol:
+        """The generation whose modes and windows count for a call that names a mode.
+
+        The two generations with modes ask for quota in the same words, so an account answers both
+        from one table.
+        """
+        return "2026-04" if self.protocol == "2026-02" else self.protocol
 
     def window(self, name: str, protocol: Protocol | None = None) -> QuotaWindow:
         """Return a quota window; one that the tier does not have holds nothing."""
         windows = self.windows[protocol or self.protocol]
         return windows.get(name) or QuotaWindow(total=0, window_s=7_200, remaining=0)
+
+    def key(self, file: StoredFile) -> str:
+        """Return the path of a file at the asset host."""
+        return f"users/{self.user_id}/{file.path or f'{file.id}/content'}"
+
+    def publish(self, post: Post) -> None:
+        """Keep a media post; the oldest one goes when there are very many."""
+        self.posts[post.id] = post
+        if len(self.posts) > POSTS_KEPT:
+            del self.posts[next(iter(self.posts))]
+
+    def file_at(self, key: str) -> StoredFile | None:
+        """Look up a file by its path at the asset host; a preview is its whole picture."""
+        whole = key.replace("-part-0/", "/")
+        return next((file for file in self.files.values() if self.key(file) == whole), None)
 
     def take(self, window: QuotaWindow, units: int, now: float) -> bool:
         """Take *units* for an answer that begins now."""
@@ -146,9 +162,16 @@ class Account:
             used -= len(oldest.content)
             del self.files[oldest.id]
 
+    def remember(self, conversation_id: str, answer_id: str) -> None:
+        """Keep the last answer of a conversation; the oldest conversations are forgotten."""
+        self.conversations.pop(conversation_id, None)
+        self.conversations[conversation_id] = answer_id
+        if len(self.conversations) > CONVERSATIONS:
+            del self.conversations[next(iter(self.conversations))]
+
     def report(self, now: float) -> dict[str, Any]:
         """Return the account as the control plane shows it."""
-        for window in self.windows[self.protocol].values():
+        for window in (*self.windows[self.protocol].values(), *self.imagine.values()):
             window.settle(now)
         return {
             **msgspec.to_builtins(self.fixture),
@@ -156,7 +179,10 @@ class Account:
             "email": self.email,
             "protocol": self.protocol,
             "buckets": msgspec.to_builtins(self.windows[self.protocol]),
+            "imagine": msgspec.to_builtins(self.imagine),
+            "nsfw": {**msgspec.to_builtins(self.fixture.nsfw), "enabled": self.nsfw_enabled},
             "files": [{"id": file.id, "name": file.name} for file in self.files.values()],
+            "posts": [post.id for post in self.posts.values()],
             "requests": self.requests,
             "units_taken": self.units_taken,
         }
@@ -201,6 +227,11 @@ class Accounts:
         """Return to the accounts of the beginning."""
         self.replace(self._first)
 
+    def forget_refusals(self) -> None:
+        """Drop what session probes would still tell of refused handshakes."""
+        for account in self:
+            account.unread = None
+
     def put(self, fixture: AccountFixture) -> Account:
         """Add an account, or start one over."""
         account = self._by_token[fixture.token] = self._made(fixture)
@@ -219,25 +250,14 @@ class Accounts:
         return Account(fixture, self.catalogue, protocol=self._protocol, now=now)
 
 
-def default_accounts(count: int = 3) -> tuple[AccountFixture, ...]:
-    """Return harmless accounts, tiers in turn: ``sandbox-basic-1`` and so on."""
-    names = [(TIERS[index % len(TIERS)], index // len(TIERS) + 1) for index in range(count)]
-    return tuple(
-        AccountFixture(
-            token=f"sandbox-{tier}-{number}", tier=tier, email=f"{tier}-{number}@sandbox.invalid"
-        )
-        for tier, number in names
-    )
-
-
 def _windows(
-    fixture: AccountFixture, sizes: Mapping[str, WindowSize], now: float
+    stated: Mapping[str, WindowFixture], sizes: Mapping[str, WindowSize], now: float
 ) -> dict[str, QuotaWindow]:
     full = {
         name: WindowFixture(total=size.total, window_s=size.window_s)
         for name, size in sizes.items()
     }
-    return {name: _window(stated, now) for name, stated in {**full, **fixture.buckets}.items()}
+    return {name: _window(window, now) for name, window in {**full, **stated}.items()}
 
 
 def _window(stated: WindowFixture, now: float) -> QuotaWindow:

@@ -13,10 +13,10 @@ from msgspec import Struct
 
 from grokgate.upstream import Kind, Stage, Tier
 
-Protocol: TypeAlias = Literal["2026-02", "2026-04"]
+Protocol: TypeAlias = Literal["2026-02", "2026-04", "2026-08"]
 Style: TypeAlias = Literal["plain", "thinking", "agents"]
 
-PROTOCOLS: tuple[Protocol, ...] = ("2026-02", "2026-04")
+PROTOCOLS: tuple[Protocol, ...] = ("2026-02", "2026-04", "2026-08")
 TIERS: tuple[Tier, ...] = ("basic", "super", "heavy")
 """Lowest first."""
 
@@ -80,6 +80,8 @@ class Catalogue(Struct, frozen=True, kw_only=True):
 
     tables: Mapping[Protocol, Table]
     refusals: Mapping[str, Refusal]
+    imagine: Mapping[Tier, Mapping[str, WindowSize]]
+    """Windows of pictures and videos by product; a product that is missing is not offered."""
 
 
 def load_catalogue() -> Catalogue:
@@ -94,6 +96,10 @@ def load_catalogue() -> Catalogue:
         },
         refusals=msgspec.toml.decode(
             folder.joinpath("refusals.toml").read_bytes(), type=dict[str, Refusal]
+        ),
+        imagine=msgspec.toml.decode(
+            folder.joinpath("imagine.toml").read_bytes(),
+            type=dict[Tier, dict[str, WindowSize]],
         ),
     )
 

@@ -6,40 +6,48 @@ In this order: Cloudflare, account, statsig, then (ours alone, when strict) the 
 import base64
 import binascii
 import uuid
+from collections.abc import Iterator
 
-from grokgate.sandbox.accounts import Account, AccountFixture
+from grokgate.sandbox.accounts import Account
+from grokgate.sandbox.fixtures import AccountFixture
 from grokgate.sandbox.journal import Exchange
 from grokgate.sandbox.request import Reply, Request, invalid
+from grokgate.sandbox.routes import Entry, HeaderSet, came_from
 from grokgate.sandbox.world import World
 
 
-def admit(
-    world: World, request: Request, exchange: Exchange, *, referer: str | None
-) -> Account | Reply:
+def admit(world: World, request: Request, exchange: Exchange, entry: Entry) -> Account | Reply:
     """Find the account of a request, or turn it away.
 
     Args:
         world: Whose accounts are asked.
         request: Judged by its headers and cookies alone.
         exchange: Learns why it was refused.
-        referer: Path the ``Referer`` must have; None: no headers of an API call are expected.
+        entry: What is expected of the request.
     """
     account = world.accounts.find(request.cookies.get("sso", ""))
     if account is not None and not _passes_cloudflare(request, account.fixture):
         return world.refuse(exchange, "challenge")
-    if account is None or request.cookies.get("sso-rw", account.token) != account.token:
+    if account is None or not _has_session(world, request, account, entry):
         return world.refuse(exchange, "session_lost")
-    if account.fixture.status != "ok" and exchange.endpoint != "session":
+    if entry.alive and account.fixture.status != "ok":
         return world.refuse(exchange, account.fixture.status)
-    if referer is None:
-        return account
-    if not _passes_statsig(request, account.fixture):
+    if world.strict_generation and account.protocol not in entry.protocols:
+        return world.refuse(exchange, "not_found")
+    if entry.statsig and not _passes_statsig(request, account.fixture):
         return world.refuse(exchange, "anti_bot")
-    problem = _header_problem(request, referer) if world.strict else None
+    problem = _head_problem(request, entry) if world.strict else None
     if problem is not None:
         exchange.refusal = "invalid"
         return invalid(problem)
     return account
+
+
+def _has_session(world: World, request: Request, account: Account, entry: Entry) -> bool:
+    second = request.cookies.get("sso-rw")
+    if second is None:
+        return not (world.strict and entry.sso_rw)
+    return second == account.token
 
 
 def _passes_cloudflare(request: Request, fixture: AccountFixture) -> bool:
@@ -72,40 +80,34 @@ def _is_legacy(value: str) -> bool:
         return False
 
 
-def _header_problem(request: Request, referer: str) -> str | None:
+def _head_problem(request: Request, entry: Entry) -> str | None:
     """Name the first header that is missing or wrong."""
-    for name in _NEEDED:
+    wanted = entry.headers
+    for name in wanted.needed:
         if not request.header(name):
             return f"Missing header: {name}"
-    if request.header("origin") != request.origin:
-        return "Wrong header: origin"
-    if request.header("referer") != request.origin + referer:
-        return "Wrong header: referer"
-    if not _is_uuid4(request.header("x-xai-request-id") or ""):
-        return "Wrong header: x-xai-request-id"
-    if request.method == "POST" and not _has_content_type(request):
-        return "Wrong header: content-type"
-    return None
+    return next((f"Wrong header: {name}" for name in _wrong(request, entry, wanted)), None)
 
 
-def _is_uuid4(text: str) -> bool:
+def _wrong(request: Request, entry: Entry, wanted: HeaderSet) -> Iterator[str]:
+    if "origin" in wanted.needed and request.header("origin") != request.origin:
+        yield "origin"
+    if not came_from(request, entry.referers):
+        yield "referer"
+    if "x-xai-request-id" in wanted.needed and not _is_uuid4(request.header("x-xai-request-id")):
+        yield "x-xai-request-id"
+    if request.method == "POST" and not _has_content_type(request, wanted.content_types):
+        yield "content-type"
+    yield from (name for name, value in wanted.fixed.items() if request.header(name) != value)
+
+
+def _is_uuid4(text: str | None) -> bool:
     try:
-        return uuid.UUID(text).version == 4  # noqa: PLR2004 - the version asked for
+        return uuid.UUID(text or "").version == 4  # noqa: PLR2004 - the version asked for
     except ValueError:
         return False
 
 
-def _has_content_type(request: Request) -> bool:
+def _has_content_type(request: Request, accepted: tuple[str, ...]) -> bool:
     media_type = (request.header("content-type") or "").partition(";")[0].strip()
-    return media_type in ("application/json", "text/plain")
-
-
-_NEEDED = (
-    "accept",
-    "accept-encoding",
-    "accept-language",
-    "origin",
-    "referer",
-    "user-agent",
-    "x-xai-request-id",
-)
+    return not accepted or media_type in accepted

@@ -6,11 +6,12 @@
 ```
 
 It may stand in any line of the flattened prompt, behind a role too (``user: @sim …``); the last
-one counts. Keys that are no option of a scenario are parameters of the fault.
+one counts. Keys that the fault has are its parameters, the others are options of the scenario.
 """
 
 import re
-from typing import Annotated, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeAlias, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -28,7 +29,10 @@ ScenarioName: TypeAlias = Literal[
     "unicode",
     "empty",
     "intermediate",
+    "image",
+    "video",
 ]
+Chars: TypeAlias = Annotated[int, Meta(ge=8_000, le=8_000_000, multiple_of=4)]
 Small: TypeAlias = Annotated[int, Meta(ge=0, le=100)]
 
 
@@ -58,13 +62,23 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     args: str = ""
     """Its arguments as base64url of JSON; empty: one object with a city."""
     calls: Annotated[int, Meta(ge=1, le=16)] = 1
+    """How often the tool is called."""
     style: Literal["valid", "broken", "nested", "fenced", "undeclared"] = "valid"
+    """How the call is written."""
     repair: bool = False
     """Answers validly once the prompt quotes the broken call."""
     message: bool = False
     """An empty answer still has its final message."""
     partial: bool = True
     """Marks the intermediate message as partial."""
+    image: Annotated[int, Meta(ge=1, le=16)] = 2
+    """Pictures of a chat answer."""
+    interleave: bool = True
+    """The Imagine socket sends its pictures side by side, not one after the other."""
+    preview_chars: Chars = 8_000
+    """Base64 characters of a picture on the Imagine socket, by stage; multiples of 4."""
+    medium_chars: Chars = 40_000
+    final_chars: Annotated[int, Meta(ge=24_000, le=8_000_000, multiple_of=4)] = 120_000
 
 
 class Directive(Struct, frozen=True, kw_only=True):
@@ -99,16 +113,17 @@ def parse_prompt(message: str) -> Directive:
 
 def _read(line: str) -> tuple[Options, tuple[Action, ...]]:
     pairs = dict(_pair(word) for word in line.split())
-    chosen = {key: value for key, value in pairs.items() if key in Options.__struct_fields__}
-    rest = {key: value for key, value in pairs.items() if key not in chosen}
-    knob = rest.pop("fault", None)
-    if rest and knob is None:
-        raise DirectiveError(f"@sim: unknown option {min(rest)!r}")
+    knob = pairs.pop("fault", None)
+    own = _PARAMETERS.get(knob or "", ())
+    parameters = {key: value for key, value in pairs.items() if key in own}
+    chosen = {key: value for key, value in pairs.items() if key not in own}
+    if unknown := chosen.keys() - set(Options.__struct_fields__):
+        raise DirectiveError(f"@sim: unknown option {min(unknown)!r}")
     try:
         options = msgspec.convert(chosen, Options, strict=False)
         if knob is None:
             return options, ()
-        return options, (msgspec.convert({"knob": knob, **rest}, Action, strict=False),)
+        return options, (msgspec.convert({"knob": knob, **parameters}, Action, strict=False),)
     except msgspec.ValidationError as error:
         raise DirectiveError(f"@sim: {error}") from error
 
@@ -121,4 +136,8 @@ def _pair(word: str) -> tuple[str, str]:
 
 
 _LINE = re.compile(r"^[ \t]*(?:\w+: )?@sim\b[ \t]*(.*)$", re.MULTILINE)
+_PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    known.__struct_config__.tag: known.__struct_fields__ for known in get_args(Action)
+}
+"""Fields of the knobs, by name."""
 _DEFAULTS = Options()

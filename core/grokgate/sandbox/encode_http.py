@@ -5,32 +5,28 @@ Token lines are by far the most; what is the same in all of them is encoded once
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from grokgate.sandbox.answer import Answer, Cite, Say, Snapshot, Step, Think, ToolResult, UseTool
-
-
-class Phase(Enum):
-    """Where in its answer a line stands."""
-
-    LEAD = 1
-    """Before any output."""
-    OUTPUT = 2
-    STOP = 3
-    """The soft stop."""
-    TAIL = 4
-    """After it."""
-
-
-class Line(NamedTuple):
-    """One object, without its line end."""
-
-    phase: Phase
-    data: bytes
+from grokgate.sandbox.answer import (
+    Answer,
+    Cite,
+    Film,
+    Mark,
+    Picture,
+    PicturesFollow,
+    Say,
+    Snapshot,
+    Step,
+    Think,
+    ToolResult,
+    UseTool,
+    citation_card,
+    render_mark,
+)
+from grokgate.sandbox.lines import Line, Phase
 
 
 class Frame(Struct, frozen=True, kw_only=True):
@@ -46,6 +42,8 @@ class Frame(Struct, frozen=True, kw_only=True):
     opened_at: datetime
     asked_at: datetime
     answered_at: datetime
+    steered: str = "grok-4"
+    """The language model behind a mode, as the gateway tells it."""
 
 
 def encode(answer: Answer, frame: Frame, *, nested: bool = False) -> Iterator[Line]:
@@ -69,6 +67,10 @@ def encode(answer: Answer, frame: Frame, *, nested: bool = False) -> Iterator[Li
             case Snapshot(partial=partial):
                 response = _model_response(frame, "".join(said), partial=partial)
                 yield Line(Phase.OUTPUT, wrap.bare({"modelResponse": response}))
+            case Mark():
+                for piece in _mark_pieces(step):
+                    said.append(piece)
+                    yield Line(Phase.OUTPUT, wrap.token(piece, stop=False))
             case _:
                 yield Line(Phase.OUTPUT, wrap.step(step))
     if answer.ends and not stopped:
@@ -123,7 +125,11 @@ def _tail(answer: Answer, frame: Frame, wrap: _Wrap, said: str) -> Iterator[Line
         "toolsUsed": {},
         "disclaimer": "",
     }
-    response = _model_response(frame, message, partial=False)
+    response = {
+        **_model_response(frame, message, partial=False),
+        "generatedImageUrls": answer.images,
+        "fileAttachments": answer.attachments,
+    }
     yield Line(Phase.TAIL, wrap.fields({"finalMetadata": metadata}))
     yield Line(Phase.TAIL, wrap.bare({"modelResponse": response}))
     title = {"result": {"title": {"newTitle": answer.title}}}
@@ -148,16 +154,35 @@ def _fields(step: Step) -> dict[str, Any]:
                 "toolUsageCardId": card_id,
                 "webSearchResults": {"results": results},
             }
-        case Cite(card_id=card_id, url=url):
-            card = {
-                "id": card_id,
-                "type": "render_inline_citation",
-                "cardType": "citation_card",
-                "url": url,
-            }
-            return {"cardAttachment": {"jsonData": _json(card)}, "isThinking": False}
+        case Cite():
+            card = {"jsonData": _json(citation_card(step))}
+            return {"cardAttachment": card, "isThinking": False}
+        case PicturesFollow():
+            return {"imageAttachmentInfo": {}, "isThinking": False}
+        case Film(news=news):
+            return {"streamingVideoGenerationResponse": news, "isThinking": False}
+        case Picture():
+            return {"streamingImageGenerationResponse": _progress(step), "isThinking": False}
         case _:
             raise TypeError(f"no line for {type(step).__name__}")
+
+
+def _progress(picture: Picture) -> dict[str, Any]:
+    progress = {
+        "imageId": picture.id,
+        "imageUrl": picture.url,
+        "imageIndex": picture.index,
+        "seq": picture.index,
+        "progress": picture.progress,
+        "moderated": picture.moderated,
+    }
+    return {**progress, "isFinal": True} if picture.progress == _DONE else progress
+
+
+def _mark_pieces(mark: Mark) -> Iterator[str]:
+    text = render_mark(mark.card_id, mark.number)
+    size = mark.split or len(text)
+    return (text[start : start + size] for start in range(0, len(text), size))
 
 
 def _thinking(tag: str, step: int, agent: str | None) -> dict[str, Any]:
@@ -248,4 +273,5 @@ _COMMON: Mapping[str, Any] = {
     "imageAttachments": [],
     "fileAttachments": [],
 }
+_DONE = 100
 _XML_NAMES: Mapping[str, str] = {"webSearch": "web_search", "chatroomSend": "chatroom_send"}

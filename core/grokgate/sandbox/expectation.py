@@ -12,7 +12,8 @@ class Expectation(Struct, frozen=True, kw_only=True):
     """Best first; `Kind.OK`: the answer is complete and unharmed."""
     stages: tuple[Stage, ...]
     """Best first."""
-    first_byte_timeout: bool = False
+    first_byte_timeout: bool | None = False
+    """None: either will do."""
 
     @property
     def kind(self) -> Kind:
@@ -29,7 +30,7 @@ class Expectation(Struct, frozen=True, kw_only=True):
         return (
             observation.kind in self.kinds
             and observation.stage in self.stages
-            and observation.first_byte_timeout == self.first_byte_timeout
+            and self.first_byte_timeout in (None, observation.first_byte_timeout)
         )
 
 

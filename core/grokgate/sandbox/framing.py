@@ -7,36 +7,26 @@ A chain of iterators, in this order, each left out when no action asks for it::
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Literal, TypeAlias
+from importlib import import_module
 
 import msgspec
-from msgspec import Struct
 
-from grokgate.sandbox.encode_http import Line, Phase
+from grokgate.sandbox.answer import picture_card
 from grokgate.sandbox.faults import (
     Action,
-    AntiBot,
     Cut,
-    ErrorAfter200,
     Framing,
     Malformed,
     Oversize,
-    Place,
-    RateLimit,
 )
+from grokgate.sandbox.inband import InBand, in_band, limit_card
+from grokgate.sandbox.lines import Line, interrupted, slipped_in
 from grokgate.sandbox.request import AbruptClose
 
 USAGE_LIMIT = (
     b'{"result":{"response":{"error":'
     b'{"message":"You\'ve reached your usage limit for this model."}}}}'
 )
-
-
-class InBand(Struct, frozen=True):
-    """An error line and where it ends the answer."""
-
-    line: bytes
-    place: Place
 
 
 def framed(lines: Iterator[Line], actions: tuple[Action, ...]) -> Iterator[bytes]:
@@ -54,11 +44,11 @@ def framed(lines: Iterator[Line], actions: tuple[Action, ...]) -> Iterator[bytes
             case Cut():
                 cut = action
             case Malformed(form=form, at=at):
-                lines = _slipped_in(lines, _ODD[form], at)
+                lines = slipped_in(lines, _ODD[form], at)
             case Oversize(mib=mib, at=at):
-                lines = _slipped_in(lines, (_oversized(mib),), at)
+                lines = slipped_in(lines, (_oversized(mib),), at)
             case _ if (error := in_band(action)) is not None:
-                lines = _interrupted(lines, error)
+                lines = interrupted(lines, error_lines(error), error.place)
             case _:
                 pass
     pieces = _FORMS[framing.form](line.data for line in lines)
@@ -67,62 +57,28 @@ def framed(lines: Iterator[Line], actions: tuple[Action, ...]) -> Iterator[bytes
     return pieces if framing.encoding == "identity" else _compressed(pieces, framing.encoding)
 
 
-def in_band(action: Action) -> InBand | None:
-    """Return the error line of an action that fails after status 200."""
-    match action:
-        case AntiBot(place="in_band"):
-            return InBand(_error_line("object", 7), "start")
-        case RateLimit(place="in_band"):
-            return InBand(_error_line("object", 8), "start")
-        case RateLimit(place="text"):
-            return InBand(USAGE_LIMIT, "start")
-        case RateLimit(place="late"):
-            return InBand(_error_line("stream_errors", 8), "middle")
-        case ErrorAfter200(form=form, place=place, code=code):
-            return InBand(_error_line(form, code), place)
-        case _:
-            return None
-
-
-_ErrorForm: TypeAlias = Literal["object", "response", "stream_errors", "model_response"]
-
-
-def _error_line(form: _ErrorForm, code: int) -> bytes:
-    error = {"code": code, "message": _MESSAGES[code], "details": []}
-    match form:
-        case "object":
-            return msgspec.json.encode({"error": error})
+def error_lines(error: InBand) -> tuple[bytes, ...]:
+    """Write the lines that tell an error."""
+    told = {"code": error.code, "message": error.message, "details": []}
+    match error.form:
+        case "usage_limit":
+            return (USAGE_LIMIT,)
+        case "object" | "anti_bot":
+            return (msgspec.json.encode({"error": told}),)
         case "response":
-            return msgspec.json.encode({"result": {"response": {"error": error}}})
+            return (_response(error=told),)
         case "stream_errors":
-            response: dict[str, object] = {"message": "", "streamErrors": [{"error": error}]}
+            return (_response(modelResponse={"message": "", "streamErrors": [{"error": told}]}),)
         case "model_response":
-            response = {"message": "", "error": _MESSAGES[code]}
-    return msgspec.json.encode({"result": {"response": {"modelResponse": response}}})
+            return (_response(modelResponse={"message": "", "error": error.message}),)
+        case "card":
+            text = msgspec.json.encode(picture_card(limit_card())).decode()
+            end = {"message": "", "generatedImageUrls": []}
+            return _response(cardAttachment={"jsonData": text}), _response(modelResponse=end)
 
 
-def _interrupted(lines: Iterable[Line], error: InBand) -> Iterator[Line]:
-    """End the answer with an error line at its place."""
-    ending = Line(Phase.TAIL, error.line)
-    for line in lines:
-        if error.place == "end" and line.phase in (Phase.STOP, Phase.TAIL):
-            break
-        yield line
-        if error.place == "start" or (error.place == "middle" and line.phase is Phase.OUTPUT):
-            break
-    yield ending
-
-
-def _slipped_in(lines: Iterable[Line], odd: Iterable[bytes], at: int) -> Iterator[Line]:
-    """Put *odd* lines after the first *at* lines, or at the end of a shorter answer."""
-    count = 0
-    for line in lines:
-        if count == at:
-            yield from (Line(Phase.OUTPUT, data) for data in odd)
-        count += 1
-        yield line
-    if count <= at:
-        yield from (Line(Phase.TAIL, data) for data in odd)
+def _response(**fields: object) -> bytes:
+    return msgspec.json.encode({"result": {"response": fields}})
 
 
 def _oversized(mib: int) -> bytes:
@@ -151,9 +107,33 @@ def _cut(pieces: Iterable[bytes], cut: Cut) -> Iterator[bytes]:
 
 def _compressed(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     """Compress so that every piece can be read as soon as it has arrived."""
-    packer = zlib.compressobj(wbits=zlib.MAX_WBITS | (16 if encoding == "gzip" else 0))
+    match encoding:
+        case "br":
+            yield from _brotli(pieces)
+        case "zstd":
+            yield from _zstandard(pieces)
+        case _:
+            packer = zlib.compressobj(wbits=zlib.MAX_WBITS | (16 if encoding == "gzip" else 0))
+            for piece in pieces:
+                yield packer.compress(piece) + packer.flush(zlib.Z_SYNC_FLUSH)
+            yield packer.flush()
+
+
+# The two packages are no dependencies: only who asks for these encodings needs them.
+
+
+def _brotli(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    packer = import_module("brotli").Compressor(quality=5)
     for piece in pieces:
-        yield packer.compress(piece) + packer.flush(zlib.Z_SYNC_FLUSH)
+        yield packer.process(piece) + packer.flush()
+    yield packer.finish()
+
+
+def _zstandard(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    library = import_module("zstandard")
+    packer = library.ZstdCompressor().compressobj()
+    for piece in pieces:
+        yield packer.compress(piece) + packer.flush(library.COMPRESSOBJ_FLUSH_BLOCK)
     yield packer.flush()
 
 
@@ -222,11 +202,4 @@ _ODD: Mapping[str, tuple[bytes, ...]] = {
     "duplicate_keys": (
         b'{"result":{"response":{"token":"","token":"","isThinking":false,"isThinking":false}}}',
     ),
-}
-_MESSAGES: Mapping[int, str] = {
-    7: "Request rejected by anti-bot rules.",
-    8: "Too many requests",
-    13: "Internal error",
-    14: "Service unavailable",
-    16: "Unauthenticated",
 }

@@ -6,12 +6,16 @@ from grokgate.sandbox.accounts import Account
 from grokgate.sandbox.catalogue import Model, allows
 from grokgate.sandbox.encode_http import stamp
 from grokgate.sandbox.request import Answered, json_reply
+from grokgate.sandbox.routes import FREE, G2_G3, Route
 from grokgate.sandbox.world import Visit
 
 
 async def session(visit: Visit) -> Answered:
     """Tell whether the session lives; a dead one is told with status 200."""
     account = visit.account
+    if account.unread is not None:
+        reply, account.unread = account.unread, None
+        return reply
     match account.fixture.status:
         case "ok":
             return json_reply(_authenticated(account))
@@ -39,9 +43,7 @@ async def user(visit: Visit) -> Answered:
 
 async def modes(visit: Visit) -> Answered:
     """List the modes, and which of them need another plan."""
-    if visit.account.protocol != "2026-04" and visit.world.strict_generation:
-        return visit.world.refuse(visit.exchange, "not_found")
-    listed = visit.world.catalogue.tables["2026-04"].model
+    listed = visit.world.catalogue.tables[visit.account.modes_protocol].model
     return json_reply(
         {"modes": [_mode(visit.account, model) for model in listed], "defaultModeId": "auto"}
     )
@@ -82,3 +84,10 @@ _PLANS = {
     "super": "SUBSCRIPTION_TIER_SUPER_GROK",
     "heavy": "SUBSCRIPTION_TIER_SUPER_GROK_HEAVY",
 }
+
+
+ROUTES = (
+    Route("modes", "POST", "/rest/modes", modes, protocols=G2_G3, referers=("/",)),
+    Route("user", "GET", "/rest/auth/get-user", user, referers=("/",)),
+    Route("session", "GET", "/api/auth/session", session, headers=FREE, statsig=False, alive=False),
+)

@@ -20,10 +20,44 @@ Outcome: TypeAlias = Literal["open", "answered", "abandoned", "cut"]
 
 BODY_KEPT = 64 * 1024
 """Bytes of a request body that the journal keeps."""
+FRAMES_KEPT = 100
+"""Frames of one socket that the journal keeps, the first ones."""
+SENT_KEPT = 4 * 1024
+"""Characters of a frame from the sandbox that the journal keeps; pictures are long."""
+MEMORY = 64 * 1024 * 1024
+"""Bytes and characters of ended exchanges that the journal keeps in all; the oldest go first."""
+
+
+class Frame(Struct, frozen=True):
+    """A message on a socket."""
+
+    side: Literal["client", "server"]
+    size: int
+    """Characters of the whole message, or bytes of a binary one."""
+    content: str
+    """Its beginning: at most `BODY_KEPT` characters of the client's, `SENT_KEPT` of the sandbox's.
+    Bytes of a binary frame are written as hexadecimal digits."""
+    binary: bool = False
+
+    @classmethod
+    def received(cls, content: str | bytes) -> "Frame":
+        """Note what the client sent."""
+        text = _text(content)[:BODY_KEPT]
+        return cls("client", len(content), text, binary=isinstance(content, bytes))
+
+    @classmethod
+    def sent(cls, content: str | bytes) -> "Frame":
+        """Note what the sandbox sent."""
+        text = _text(content)[:SENT_KEPT]
+        return cls("server", len(content), text, binary=isinstance(content, bytes))
+
+    def json(self) -> Any:
+        """Return the message, decoded."""
+        return msgspec.json.decode(self.content)
 
 
 class Exchange(Struct, kw_only=True):
-    """One request and how it was answered."""
+    """One request and how it was answered; of a socket, all that passed over it."""
 
     number: int
     """Counts from 1."""
@@ -59,12 +93,39 @@ class Exchange(Struct, kw_only=True):
     """Units it took from the account."""
     pieces_sent: int = 0
     bytes_sent: int = 0
+    frames: list[Frame] = []
+    """What passed over a socket, oldest first; at most `FRAMES_KEPT`."""
+    complete: bool = False
+    """A socket's last answer has ended, so that nobody is left waiting when it closes."""
+    close_code: int | None = None
+    """What the sandbox closed the socket with; 1006: without a close frame."""
     outcome: Outcome = "open"
+
+    @property
+    def weight(self) -> int:
+        """Bytes and characters that are kept of it."""
+        return len(self.body) + sum(len(frame.content) for frame in self.frames)
 
     def record(self, body: bytes) -> None:
         """Keep the beginning of the request body, and its size."""
         self.body = body[:BODY_KEPT]
         self.body_bytes = len(body)
+
+    def note(self, frame: Frame) -> None:
+        """Keep a frame, and count those sent."""
+        if frame.side == "server":
+            self.pieces_sent += 1
+            self.bytes_sent += frame.size
+        if len(self.frames) < FRAMES_KEPT:
+            self.frames.append(frame)
+
+    def events(self, side: Literal["client", "server"]) -> list[Any]:
+        """Return the decoded text frames of one side that were kept whole, oldest first."""
+        return [
+            frame.json()
+            for frame in self.frames
+            if frame.side == side and not frame.binary and len(frame.content) == frame.size
+        ]
 
     def json(self) -> Any:
         """Return the request body, decoded; a longer one than was kept does not decode."""
@@ -86,9 +147,12 @@ class Exchange(Struct, kw_only=True):
 class Journal:
     """The last exchanges, and who is being served now."""
 
-    def __init__(self, clock: VirtualClock, *, limit: int = 5_000) -> None:
+    def __init__(self, clock: VirtualClock, *, limit: int = 5_000, memory: int = MEMORY) -> None:
         self._clock = clock
-        self._kept: deque[Exchange] = deque(maxlen=limit)
+        self._limit = limit
+        self._memory = memory
+        self._kept: deque[Exchange] = deque()
+        self._weight = 0
         self._open: Counter[tuple[str, str]] = Counter()
         self._peak: Counter[tuple[str, str]] = Counter()
         self._changed: asyncio.Event | None = None
@@ -115,6 +179,8 @@ class Journal:
             cookies=dict(request.cookies),
         )
         self._kept.append(exchange)
+        if len(self._kept) > self._limit:
+            self._forget_oldest()
         return exchange
 
     def serve(self, exchange: Exchange, account: str) -> None:
@@ -133,6 +199,10 @@ class Journal:
         exchange.closed_s = self._clock.monotonic()
         if exchange.account is not None:
             self._open[exchange.account, exchange.endpoint] -= 1
+        if self._kept and exchange.number >= self._kept[0].number:
+            self._weight += exchange.weight
+        while self._weight > self._memory:
+            self._forget_oldest()
         self.announce()
 
     def since(self, number: int) -> list[Exchange]:
@@ -160,6 +230,7 @@ class Journal:
         still_open = [exchange for exchange in self._kept if exchange.outcome == "open"]
         self._kept.clear()
         self._kept.extend(still_open)
+        self._weight = 0
         self._peak = Counter(self._open)
 
     def announce(self) -> None:
@@ -177,3 +248,12 @@ class Journal:
             if self._changed is None:
                 self._changed = asyncio.Event()
             await self._changed.wait()
+
+    def _forget_oldest(self) -> None:
+        exchange = self._kept.popleft()
+        if exchange.outcome != "open":
+            self._weight -= exchange.weight
+
+
+def _text(content: str | bytes) -> str:
+    return content.hex() if isinstance(content, bytes) else content

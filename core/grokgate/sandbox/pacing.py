@@ -2,7 +2,7 @@
 
 import asyncio
 
-from grokgate.sandbox.faults import Action, Pace
+from grokgate.sandbox.faults import Action, AntiBot, Pace, WsHandshake
 from grokgate.sandbox.journal import Exchange
 from grokgate.sandbox.request import Send, Stream
 
@@ -11,12 +11,19 @@ async def hold_back(actions: tuple[Action, ...]) -> None:
     """Wait as long as *actions* want the status to be late, perhaps for ever."""
     for action in actions:
         match action:
-            case Pace(stall="headers"):
+            case Pace(stall="headers") | AntiBot(place="silent"):
                 await stall()
             case Pace(first_ms=first_ms) if first_ms:
                 await asyncio.sleep(first_ms / 1_000)
             case _:
                 pass
+
+
+async def delay_handshake(actions: tuple[Action, ...]) -> None:
+    """Wait as long as *actions* want a handshake to be late."""
+    for action in actions:
+        if isinstance(action, WsHandshake):
+            await asyncio.sleep(action.delay_ms / 1_000)
 
 
 async def stall() -> None:

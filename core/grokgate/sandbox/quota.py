@@ -9,6 +9,7 @@ from grokgate.sandbox.accounts import QuotaWindow
 from grokgate.sandbox.catalogue import Protocol
 from grokgate.sandbox.faults import QuotaJson
 from grokgate.sandbox.request import Answered, Reply, invalid, json_reply
+from grokgate.sandbox.routes import Route
 from grokgate.sandbox.world import Visit
 
 
@@ -35,13 +36,41 @@ async def rate_limits(visit: Visit) -> Answered:
     now = visit.world.clock.epoch_s()
     limits = _limits(visit.account.window(name, protocol), now, protocol=protocol)
     odd = next((action for action in visit.actions if isinstance(action, QuotaJson)), None)
-    return json_reply(limits) if odd is None else _odd(limits, odd)
+    return json_reply(limits) if odd is None else odd_reply(limits, odd)
+
+
+def odd_reply(content: dict[str, Any], odd: QuotaJson) -> Reply:
+    """Answer with *content* as a knob spoils it."""
+    body = msgspec.json.encode(content)
+    match odd.form:
+        case "missing_fields":
+            body = b"{}"
+        case "prefix":
+            body = b")]}'\n" + body
+        case "loop_prefix":
+            body = b"for (;;);" + body
+        case "bom":
+            body = b"\xef\xbb\xbf" + body
+        case "empty":
+            body = b""
+        case "zero_totals":
+            body = msgspec.json.encode(_zeroed(content))
+        case "null_products":
+            pass
+    return Reply(body=body)
+
+
+def _zeroed(content: Any) -> Any:
+    """Replace all numbers by zero, those of products too."""
+    if isinstance(content, dict):
+        return {key: _zeroed(value) for key, value in content.items()}
+    return 0 if isinstance(content, int) and not isinstance(content, bool) else content
 
 
 def _protocol(visit: Visit, call: RateLimitBody) -> Protocol | None:
     """Tell which generation a call belongs to; None: not to the account's."""
-    spoken: Protocol = "2026-04" if call.request_kind is None else "2026-02"
     own = visit.account.protocol
+    spoken = visit.account.modes_protocol if call.request_kind is None else "2026-02"
     return None if spoken != own and visit.world.strict_generation else spoken
 
 
@@ -54,7 +83,7 @@ def _limits(window: QuotaWindow, now: float, *, protocol: Protocol) -> dict[str,
         "totalQueries": window.total,
         **wait,
     }
-    if protocol == "2026-04":
+    if protocol != "2026-02":
         return {**limits, "lowEffortRateLimits": None, "highEffortRateLimits": None}
     return {
         **limits,
@@ -71,25 +100,9 @@ def _effort(window: QuotaWindow, now: float, *, cost: int) -> dict[str, int]:
     return effort if calls else {**effort, "waitTimeSeconds": window.wait_s(now)}
 
 
-def _odd(limits: dict[str, Any], odd: QuotaJson) -> Reply:
-    body = msgspec.json.encode(limits)
-    match odd.form:
-        case "missing_fields":
-            body = b"{}"
-        case "prefix":
-            body = b")]}'\n" + body
-        case "loop_prefix":
-            body = b"for (;;);" + body
-        case "bom":
-            body = b"\xef\xbb\xbf" + body
-        case "empty":
-            body = b""
-        case "zero_totals":
-            zeros = {key: 0 for key, value in limits.items() if isinstance(value, int)}
-            body = msgspec.json.encode({**limits, **zeros})
-    return Reply(body=body)
-
-
 def _wrong(visit: Visit, message: str) -> Reply:
     visit.exchange.refusal = "invalid"
     return invalid(message)
+
+
+ROUTES = (Route("rate_limits", "POST", "/rest/rate-limits", rate_limits, referers=("/",)),)

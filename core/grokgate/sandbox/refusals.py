@@ -10,6 +10,7 @@ from grokgate.sandbox.faults import (
     HttpStatus,
     RateLimit,
     UploadError,
+    WsHandshake,
 )
 from grokgate.sandbox.request import Reply, json_reply
 from grokgate.sandbox.world import World
@@ -18,6 +19,28 @@ from grokgate.sandbox.world import World
 def refused(world: World, actions: tuple[Action, ...]) -> Reply | None:
     """Return the refusal that the first of *actions* asks for; None: answer as usual."""
     return next((reply for action in actions if (reply := _refusal(world, action))), None)
+
+
+def refused_handshake(world: World, actions: tuple[Action, ...]) -> Reply | None:
+    """Return the refusal of a handshake that the first of *actions* asks for."""
+    forms = (action.form for action in actions if isinstance(action, WsHandshake))
+    return next((reply for form in forms if (reply := _handshake(world, form))), None)
+
+
+def _handshake(world: World, form: str) -> Reply | None:
+    match form:
+        case "slow":
+            return None
+        case "401":
+            return world.refusal("session_lost")
+        case "403_html":
+            return world.refusal("challenge")
+        case "403_empty":
+            return Reply(status=403)
+        case "403_json":
+            return world.refusal("blocked")
+        case _:
+            return _bare_status(HttpStatus(code=int(form)))
 
 
 def _refusal(world: World, action: Action) -> Reply | None:
@@ -32,7 +55,7 @@ def _refusal(world: World, action: Action) -> Reply | None:
             return world.refusal("rate_limited", headers=_retry_after(wait_s))
         case CfChallenge(status=status, mitigated=mitigated):
             return _challenge(world, status=status, mitigated=mitigated)
-        case UploadError(form=form):
+        case UploadError(form=form) if form.isdigit():
             return _upload_failure(world, form)
         case _:
             return None
@@ -69,8 +92,6 @@ def _challenge(world: World, *, status: int, mitigated: bool) -> Reply:
 
 def _upload_failure(world: World, form: str) -> Reply:
     match form:
-        case "missing_ids":
-            return json_reply({"fileName": "image.png", "fileMimeType": "image/png"})
         case "413":
             return world.refusal("too_large")
         case "415":

@@ -26,7 +26,7 @@ class Request(Struct, frozen=True, kw_only=True):
     """As they arrived, in order; names in lower case."""
     cookies: Mapping[str, str]
     origin: str
-    """Scheme and host the client addressed."""
+    """Scheme and host the client addressed; a socket's is that of its handshake."""
     body: bytes = b""
 
     def header(self, name: str) -> str | None:
@@ -76,13 +76,14 @@ def parse_head(scope: Scope) -> Request:
         for name, value in scope["headers"]
     )
     host = next((value for name, value in headers if name == "host"), "")
+    scheme = scope.get("scheme", "http").replace("ws", "http")
     return Request(
-        method=scope["method"],
+        method=scope.get("method", "GET"),
         path=scope["path"],
         query=dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"))),
         headers=headers,
         cookies=_cookies(headers),
-        origin=f"{scope.get('scheme', 'http')}://{host}",
+        origin=f"{scheme}://{host}",
     )
 
 

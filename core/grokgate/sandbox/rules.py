@@ -16,7 +16,7 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     actions: tuple[Action, ...]
     """All of them at once, such as a cut of a compressed stream."""
     endpoint: str | None = None
-    """``chat``, ``upload``, ``rate_limits``, ``assets``, ``delete``, ``download``, …"""
+    """Word of the endpoint, such as chat; `Rules.add` takes chat if not told."""
     account: str | None = None
     """Token of the account."""
     model: str | None = None
@@ -26,6 +26,7 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     nth: Annotated[int, Meta(ge=1)] | None = None
     """Only the nth request that matches the rest, counted from 1."""
     probability: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    """Share of the requests that match, by chance."""
     times: Annotated[int, Meta(ge=1)] | None = None
     """How often the rule may act; None: without end."""
 
@@ -89,10 +90,16 @@ class Rules:
         """Drop all rules."""
         self._armed = []
 
-    def match(self, call: Call) -> tuple[Action, ...]:
-        """Return the actions of the first rule that matches, and count it; empty: none does."""
+    def match(self, call: Call, *, by_content: bool | None = None) -> tuple[Action, ...]:
+        """Return the actions of the first rule that matches, and count it; empty: none does.
+
+        Args:
+            call: What is about to be answered.
+            by_content: False: only rules that ask for neither model nor prompt, which nobody
+                knows during a handshake; True: only the others; None: all.
+        """
         for armed in self._armed:
-            if armed.hits(call, self._random):
+            if by_content in (None, armed.by_content) and armed.hits(call, self._random):
                 return armed.rule.actions
         return ()
 
@@ -102,6 +109,7 @@ class _Armed:
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
+        self.by_content = rule.model is not None or rule.prompt is not None
         self._seen = 0
         self._used = 0
         try:

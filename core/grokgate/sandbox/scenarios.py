@@ -4,8 +4,6 @@ Pure functions; randomness is handed in, so an answer depends on seed, account a
 calls alone.
 """
 
-import base64
-import binascii
 from collections.abc import Callable, Iterator, Mapping
 from itertools import cycle, islice
 from random import Random
@@ -16,16 +14,20 @@ from msgspec import Struct
 from grokgate.sandbox.answer import (
     Answer,
     Cite,
+    Mark,
     Say,
     Snapshot,
     Step,
     Think,
     ToolResult,
     UseTool,
-    render_mark,
 )
 from grokgate.sandbox.catalogue import Style
-from grokgate.sandbox.directive import DirectiveError, Options, ScenarioName
+from grokgate.sandbox.directive import Options, ScenarioName
+from grokgate.sandbox.drawing import Shoot, draw, film, subject_of
+from grokgate.sandbox.faults import Action
+from grokgate.sandbox.studio import Studio
+from grokgate.sandbox.tool_block import tool_block
 
 
 class Prompt(Struct, frozen=True, kw_only=True):
@@ -39,6 +41,10 @@ class Prompt(Struct, frozen=True, kw_only=True):
     """A short text is answered with a greeting around it, for those who meet the sandbox first."""
     attachments: tuple[str, ...] = ()
     """One description each, such as ``image.png, image/png, 68 bytes``."""
+    studio: Studio
+    """Keeps what is drawn or filmed."""
+    actions: tuple[Action, ...] = ()
+    """May withhold pictures."""
 
 
 def build_answer(prompt: Prompt, random: Random) -> Answer:
@@ -47,7 +53,8 @@ def build_answer(prompt: Prompt, random: Random) -> Answer:
     Raises:
         DirectiveError: The arguments of the tool call do not decode.
     """
-    scenario = prompt.options.scenario or _OF_STYLE[prompt.style]
+    drawn = subject_of(prompt.text) is not None
+    scenario = prompt.options.scenario or ("image" if drawn else _OF_STYLE[prompt.style])
     return _SCENARIOS[scenario](prompt, random)
 
 
@@ -112,14 +119,14 @@ def _cited(results: tuple[Mapping[str, str], ...], options: Options) -> Iterator
     for number, result in enumerate(results, start=1):
         yield Cite(card_id=f"c{number}", url=result["url"])
         yield Say(f"Source {number} says so")
-        yield Say(render_mark(f"c{number}", number))
+        yield Mark(card_id=f"c{number}", number=number)
         if number == 1 and options.duplicate:
-            yield Say(render_mark("c1", 1))
+            yield Mark(card_id="c1", number=1)
         yield Say(". ")
     if options.twin and results:
         yield Cite(card_id="t1", url=results[0]["url"])
         yield Say("The first says it again")
-        yield Say(render_mark("t1", len(results) + 1))
+        yield Mark(card_id="t1", number=len(results) + 1)
         yield Say(".")
 
 
@@ -129,12 +136,19 @@ def _markup(prompt: Prompt, random: Random) -> Answer:
         'Before <xaiartifact artifact_id="a1" title="Note">the document</xaiartifact>, between '
         "<xai:tool_usage_card><xai:tool_name>web_search</xai:tool_name><xai:tool_args>"
         '<![CDATA[{"query":"sandbox"}]]></xai:tool_args></xai:tool_usage_card>'
-        f"and after{render_mark('m1', 1)} < done."
+        "and after"
     )
+    end = " < done."
     if prompt.options.unterminated:
-        text += ' <xaiartifact artifact_id="a2">never closed'
-    said = (Say(token) for token in split_tokens(text, random))
-    return Answer(steps=[Cite(card_id="m1", url=url), *said])
+        end += ' <xaiartifact artifact_id="a2">never closed'
+    return Answer(
+        steps=[
+            Cite(card_id="m1", url=url),
+            *(Say(token) for token in split_tokens(text, random)),
+            Mark(card_id="m1", number=1, split=_LONGEST),
+            *(Say(token) for token in split_tokens(end, random)),
+        ]
+    )
 
 
 def _agents(prompt: Prompt, random: Random) -> Answer:
@@ -156,42 +170,8 @@ def _agents(prompt: Prompt, random: Random) -> Answer:
 
 
 def _tools(prompt: Prompt, random: Random) -> Answer:
-    options = prompt.options
-    broken = _call("broken", options.name, _arguments(options))
-    style = options.style
-    if style == "broken" and options.repair and broken in prompt.text:
-        style = "valid"
-    call = _call(style, options.name, _arguments(options))
-    block = "\n".join(["<tool_calls>", *[call] * options.calls, "</tool_calls>"])
-    if style == "fenced":
-        block = f"```xml\n{block}\n```\nThat is what a call looks like."
-    text = f"I look that up.\n\n{block}"
+    text = f"I look that up.\n\n{tool_block(prompt.options, prompt.text)}"
     return Answer(steps=[Say(token) for token in split_tokens(text, random)])
-
-
-def _call(style: str, name: str, arguments: str) -> str:
-    match style:
-        case "broken":
-            return f'<tool_call name="{name}">{arguments.rstrip("}")},,</tool_call>'
-        case "nested":
-            return (
-                f"<tool_call><tool_name>{name}</tool_name>"
-                f"<parameters>{arguments}</parameters></tool_call>"
-            )
-        case "undeclared":
-            return f'<tool_call name="undeclared_tool">{arguments}</tool_call>'
-        case _:
-            return f'<tool_call name="{name}">{arguments}</tool_call>'
-
-
-def _arguments(options: Options) -> str:
-    if not options.args:
-        return '{"city":"Lisbon"}'
-    padded = options.args + "=" * (-len(options.args) % 4)
-    try:
-        return base64.urlsafe_b64decode(padded).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise DirectiveError("@sim: args is no base64url of UTF-8") from error
 
 
 def _long(prompt: Prompt, _random: Random) -> Answer:
@@ -213,6 +193,15 @@ def _intermediate(prompt: Prompt, random: Random) -> Answer:
     middle = (len(said) + 1) // 2
     snapshot = Snapshot(partial=prompt.options.partial)
     return Answer(steps=[*said[:middle], snapshot, *said[middle:]])
+
+
+def _image(prompt: Prompt, _random: Random) -> Answer:
+    subject = subject_of(prompt.text) or last_block(prompt.text)
+    return draw(prompt.studio, subject, count=prompt.options.image, actions=prompt.actions)
+
+
+def _video(prompt: Prompt, _random: Random) -> Answer:
+    return film(prompt.studio, Shoot(prompt=last_block(prompt.text)), prompt.actions)
 
 
 def _spoken(prompt: Prompt, random: Random) -> Iterator[Say]:
@@ -258,6 +247,8 @@ _SCENARIOS: Mapping[ScenarioName, _Build] = {
     "unicode": _unicode,
     "empty": _empty,
     "intermediate": _intermediate,
+    "image": _image,
+    "video": _video,
 }
 _OF_STYLE: Mapping[Style, ScenarioName] = {
     "plain": "echo",

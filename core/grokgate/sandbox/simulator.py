@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from random import Random
 
-from grokgate.sandbox.accounts import AccountFixture, Accounts, default_accounts
+from grokgate.sandbox.accounts import Accounts
 from grokgate.sandbox.catalogue import Protocol, load_catalogue
 from grokgate.sandbox.clock import VirtualClock
+from grokgate.sandbox.fixtures import AccountFixture, default_accounts
 from grokgate.sandbox.journal import Journal
 from grokgate.sandbox.rules import Rules
 from grokgate.sandbox.wire import Wire
@@ -34,7 +35,7 @@ class Sandbox:
         self,
         accounts: Iterable[AccountFixture] | None = None,
         *,
-        protocol: Protocol = "2026-04",
+        protocol: Protocol = "2026-08",
         seed: int = 0,
         pace_ms: float = 0,
         strict: bool = True,
@@ -69,6 +70,10 @@ class Sandbox:
         Exchanges that are open go on and stay in the journal.
         """
         self._world.reset()
+
+    async def cut(self) -> None:
+        """End all that is under way, so that the server can stop; what comes later is answered."""
+        await self.app.cut()
 
     def advance(self, seconds: float) -> None:
         """Put the virtual clock forward; quota windows fill again when their time has passed."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from random import Random
+from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from grokgate.sandbox.accounts import Account, Accounts
 from grokgate.sandbox.catalogue import Catalogue
@@ -14,9 +15,24 @@ from grokgate.sandbox.request import Reply, Request
 from grokgate.sandbox.rules import Rules
 
 
+class Closable(Protocol):
+    """A socket as the control plane sees it."""
+
+    @property
+    def account(self) -> str | None:
+        """Token of whose it is."""
+        ...
+
+    async def close(self, code: int = 1000) -> None:
+        """Send a close frame; 1006: cut the connection without one."""
+        ...
+
+
 class World(Struct, frozen=True, kw_only=True):
     """The state of one sandbox."""
 
+    open_sockets: "set[Closable]" = field(default_factory=set)
+    """For the control plane, which may close them."""
     accounts: Accounts
     rules: Rules
     journal: Journal
@@ -69,3 +85,5 @@ class Visit(Struct, frozen=True, kw_only=True):
     account: Account
     actions: tuple[Action, ...]
     """What rules do to it, refusals already excluded."""
+    params: Mapping[str, str] = {}
+    """Named parts of the path."""

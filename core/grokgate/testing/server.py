@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -10,7 +10,7 @@ import anyio
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
-from grokgate.sandbox import Sandbox
+from grokgate.sandbox import AccountFixture, Protocol, Sandbox
 
 
 @asynccontextmanager
@@ -36,11 +36,31 @@ async def serving(app: Any, *, host: str = "127.0.0.1") -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def running_sandbox(sandbox: Sandbox | None = None) -> AsyncIterator[tuple[Sandbox, str]]:
-    """Serve a simulated upstream; yields it with its base address."""
-    sandbox = sandbox or Sandbox()
+async def running_sandbox(
+    sandbox: Sandbox | None = None,
+    *,
+    protocol: Protocol = "2026-08",
+    accounts: Iterable[AccountFixture] | None = None,
+    strict: bool = True,
+    strict_generation: bool = True,
+) -> AsyncIterator[tuple[Sandbox, str]]:
+    """Serve a simulated upstream; yields it with its base address.
+
+    Args:
+        sandbox: One of the caller's making; the other arguments are for those who bring none.
+        protocol: Generation that accounts speak unless their fixture says otherwise.
+        accounts: None: three harmless ones, one of each tier.
+        strict: Refuse requests that lack headers of the protocol.
+        strict_generation: Refuse what belongs to another generation than the account's.
+    """
+    sandbox = sandbox or Sandbox(
+        accounts, protocol=protocol, strict=strict, strict_generation=strict_generation
+    )
     async with serving(sandbox.app) as base:
-        yield sandbox, base
+        try:
+            yield sandbox, base
+        finally:
+            await sandbox.cut()
 
 
 def free_port(host: str = "127.0.0.1") -> int:

@@ -74,12 +74,12 @@ class FakeUpstream:
     Attributes:
         asked: What it was asked, oldest first.
         closed: How many answers were left before their end.
+        native: What its sessions can do themselves; empty: all is emulated.
         windows: What a survey of an account id finds; accounts not named keep their numbers.
     """
 
-    native: frozenset[str] = frozenset()
-
     def __init__(self, *answers: Answer | Iterable[Event]) -> None:
+        self.native: frozenset[str] = frozenset()
         self._answers: deque[Any] = deque(answers)
         self.asked: list[Asked] = []
         self.closed = 0
@@ -145,11 +145,10 @@ class FakeUpstream:
 class _Session:
     """`FakeUpstream` acting as one account."""
 
-    native: frozenset[str] = frozenset()
-
     def __init__(
         self, fake: FakeUpstream, account: Account, wire: Wire | None, attempt: Attempt
     ) -> None:
+        self.native = fake.native
         self._fake = fake
         self._account = account
         self._wire = wire

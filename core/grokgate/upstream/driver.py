@@ -1,8 +1,9 @@
 """What an upstream plugin provides: its declaration, its driver, and sessions on one account."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
@@ -77,6 +78,7 @@ class Window(Struct, frozen=True, kw_only=True):
     """What an account has left in one quota window."""
 
     remaining: int
+    """Calls left; −1: not known now, which never counts as empty."""
     total: int | None = None
     window_s: int | None = None
     reset_in_s: float | None = None
@@ -217,6 +219,17 @@ class ActiveProfile(Struct, frozen=True, kw_only=True):
     """Wire names the upstream no longer takes."""
 
 
+class ProfileFiles(Struct, frozen=True, kw_only=True):
+    """The protocol profiles of an upstream that keeps them in files."""
+
+    names: Callable[[], Sequence[str]]
+    """Lists them: those of the plugin, oldest first, then the operator's."""
+    load: Callable[[str], Mapping[str, Any]]
+    """Name → the whole profile, with all it extends; ValueError says what is wrong with it."""
+    preview: Callable[[str, Any], Iterable[str]]
+    """Name, settings → lines that show the requests it makes, every secret masked."""
+
+
 class UpstreamSpec(Struct, frozen=True, kw_only=True):
     """Declaration of an upstream, returned by the hook ``grokgate_upstreams``."""
 
@@ -234,6 +247,17 @@ class UpstreamSpec(Struct, frozen=True, kw_only=True):
     profile: Callable[[Any], ActiveProfile]
     """Pure function of the plugin's settings; read when a snapshot is built."""
     describe: Callable[[Any], Mapping[str, Any]] | None = None
-    """Settings → what to show an operator about fingerprints and routes."""
+    """Settings → what to show an operator about fingerprints and routes, without any secret.
+
+    ``routes``, a list of ``scheme://host[:port]``, is where connections are made to; ``warnings``,
+    a list of sentences, what is odd.
+    """
     sandbox: Callable[[str], Mapping[str, Scalar]] | None = None
     """Base address of a sandbox → settings (full keys) that point the upstream there."""
+    placed: "Callable[[Path], UpstreamSpec] | None" = None
+    """Folder of the operator's own profile files → this declaration with them; the folder need not
+    be there. Called once, before the settings are read."""
+    checks: Mapping[str, Callable[[Any], object]] = {}
+    """Full key of a setting of the plugin → test that takes the place of its own: for values that
+    files decide on. ValueError says why not, without repeating a secret."""
+    profiles: ProfileFiles | None = None

@@ -38,7 +38,8 @@ class Cards:
 
     def add(self, attachment: object) -> None:
         """Remember the card in an attachment; anything else is passed over."""
-        content = _mapping(attachment).get("jsonData")
+        outer = _mapping(attachment)
+        content = outer.get("jsonData") or outer.get("json_data")
         card = _decoded(content) if isinstance(content, str) else _mapping(content)
         if not isinstance(card.get("id"), str):
             return
@@ -94,17 +95,17 @@ def tool_from_markup(markup: str, stream: Stream, agent: str | None) -> tuple[st
 
 
 def sources(results: object) -> Iterator[Source]:
-    """Read web search results: an object with ``results``, or the list itself."""
+    """Read web search results of any generation: an object with ``results``, or the list itself."""
     for item in _items(results):
         if url := web_address(_text(item, "url")):
-            snippet = _text(item, "preview", "description")
+            snippet = _text(item, "preview", "snippet", "description")
             yield Source(url=url, title=_text(item, "title"), snippet=snippet)
 
 
 def posts(results: object) -> Iterator[Source]:
     """Read posts of X, in the same two forms."""
     for item in _items(results):
-        user, post = _text(item, "username"), _text(item, "postId")
+        user, post = _text(item, "username", "userhandle"), _text(item, "postId", "post_id")
         if user and post:
             url = web_address(f"https://x.com/{user}/status/{post}")
             yield Source(url=url, title=_text(item, "name") or user, snippet=_text(item, "text"))

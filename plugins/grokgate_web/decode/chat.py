@@ -1,44 +1,22 @@
-"""The answer to a conversation as it arrives over HTTP: lines → events (2.3 to 2.7, 2.11).
+"""The answer to a conversation as it arrives over HTTP: lines → events (2.3 to 2.7, 2.11)."""
 
-```text
-idle ──reasoning──▶ thinking ──first text──▶ answering      (late reasoning is dropped)
-  └─────────────────first text────────────────▲
-```
-"""
+from typing import Any, Final
 
-from typing import Any
+from msgspec import Raw, Struct
 
-from msgspec import Struct
-
-from grokgate.upstream import (
-    Citation,
-    Event,
-    Finished,
-    Source,
-    Started,
-    TextDelta,
-    ThinkingDelta,
-    is_output,
-)
-from grokgate_web.decode.cards import (
-    Cards,
-    picture_markdown,
-    posts,
-    sources,
-    tool_from_card,
-    tool_from_markup,
-)
+from grokgate.upstream import Event
+from grokgate_web.decode import known
+from grokgate_web.decode.answer import Answer
+from grokgate_web.decode.cards import posts, sources
 from grokgate_web.decode.lines import LineDecoder
-from grokgate_web.decode.tags import Element, TagFilter
 from grokgate_web.profile import Stream
 
-MAX_SOURCES = 200
-
-_RENDER = "grok:render"
-_TOOL_CARD = "xai:tool_usage_card"
+_UNREAD: Final = Raw()
 
 
-class _Reply(Struct, rename="camel", kw_only=True):
+class _Reply(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
+    """Fields of an answer (2.3); of those that are not read it is only known that they exist."""
+
     token: str | None = None
     is_thinking: bool | None = None
     is_soft_stop: bool | None = None
@@ -58,18 +36,31 @@ class _Reply(Struct, rename="camel", kw_only=True):
     final_metadata: dict[str, Any] | None = None
     error: Any = None
     stream_errors: Any = None
+    user_response: Raw = _UNREAD
+    response_id: Raw = _UNREAD
+    message_step_id: Raw = _UNREAD
+    ui_layout: Raw = _UNREAD
+    code_execution_result: Raw = _UNREAD
+    image_attachment_info: Raw = _UNREAD
+    streaming_image_generation_response: Raw = _UNREAD
+    streaming_video_generation_response: Raw = _UNREAD
+    progress_report: Raw = _UNREAD
 
 
-class _Result(_Reply, rename="camel", kw_only=True):
+class _Result(_Reply, rename="camel", kw_only=True, forbid_unknown_fields=True):
     """Fields of the answer stand in ``response``, or in the result itself."""
 
     response: _Reply | None = None
+    conversation: Raw = _UNREAD
+    title: Raw = _UNREAD
 
 
-class _Line(Struct, kw_only=True):
+class _Line(Struct, kw_only=True, forbid_unknown_fields=True):
     result: _Result | None = None
     error: Any = None
     code: Any = None
+    message: Raw = _UNREAD
+    details: Raw = _UNREAD
 
 
 class ChatDecoder:
@@ -78,35 +69,23 @@ class ChatDecoder:
     def __init__(self, stream: Stream, *, filter_tags: tuple[str, ...]) -> None:
         self._stream = stream
         self._lines = LineDecoder(_Line)
-        self._answer = TagFilter(filter_tags)
-        self._thoughts = TagFilter({*filter_tags, _TOOL_CARD})
-        self._cards = Cards()
-        self._events: list[Event] = []
-        self._started = False
-        self._answering = False
-        self._thought_line_open = False
-        self._raw: list[str] = []
-        self._message = ""
+        self._answer = Answer(stream, filter_tags=filter_tags)
         self._stopped = False
         """The last token or what comes after it was seen."""
-        self._length = 0
-        self._numbers: dict[str, int] = {}
-        self._last_cited: str | None = None
-        self._titles: dict[str, str] = {}
-        self._tools: set[str] = set()
         self.error: object = None
         """An error the upstream sent inside the answer; nothing is decoded after it."""
         self.complete = False
         """The upstream's end mark was seen."""
-        self.answered = False
-        """Text of the answer was seen."""
-        self.output = False
-        """An event that is output was given out."""
 
     @property
     def seen(self) -> bool:
         """Whether a line of any kind has arrived."""
         return self._lines.seen
+
+    @property
+    def blank(self) -> bool:
+        """Whether the upstream said nothing at all."""
+        return not self.seen
 
     @property
     def done(self) -> bool:
@@ -119,9 +98,17 @@ class ChatDecoder:
 
         What may follow, such as a title, is no part of the answer and can take its time.
         """
-        if not (self._stopped and self._message):
-            return False
-        return self._message == "".join(self._raw)
+        return self._stopped and self._answer.settled
+
+    @property
+    def answered(self) -> bool:
+        """Whether text of the answer was seen."""
+        return self._answer.answered
+
+    @property
+    def output(self) -> bool:
+        """Whether an event that is output was given out."""
+        return self._answer.output
 
     @property
     def drift(self) -> set[str]:
@@ -136,34 +123,16 @@ class ChatDecoder:
         """
         for line in self._lines.feed(chunk):
             self._line(line)
-        return self._taken()
+        return self._answer.take()
 
     def finish(self) -> list[Event]:
         """Return what is left, with `Finished` last if the answer is complete."""
         for line in self._lines.finish():
             self._line(line)
         if self.error is None:
-            self._merge()
-            self._pieces(self._answer.finish())
             self.complete = self.complete or self._lines.done
-            if self.complete and self.answered:
-                self._emit(Finished())
-        return self._taken()
-
-    def _taken(self) -> list[Event]:
-        events, self._events = self._events, []
-        return events
-
-    def _emit(self, event: Event) -> None:
-        if not self._started:
-            self._start(None)
-        self.output = self.output or is_output(event)
-        self._events.append(event)
-
-    def _start(self, fingerprint: str | None) -> None:
-        if not self._started:
-            self._started = True
-            self._events.append(Started(fingerprint=fingerprint))
+            self._answer.finish(complete=self.complete)
+        return self._answer.take()
 
     def _line(self, line: _Line) -> None:
         if self.error is not None:
@@ -196,121 +165,42 @@ class ChatDecoder:
 
     def _token(self, reply: _Reply, token: str) -> None:
         if reply.message_tag in self._stream.silent_tags:
-            self._tool_markup(self._thoughts.feed(token), reply.rollout_id)
-        elif not self._thinks(reply):
-            self._text(token)
-        elif not self._answering:
-            self._think(reply, token)
-
-    def _text(self, token: str) -> None:
-        self._answering = True
-        self._raw.append(token)
-        self._pieces(self._answer.feed(token))
-
-    def _pieces(self, pieces: list[str | Element]) -> None:
-        for piece in pieces:
-            if isinstance(piece, str):
-                self._visible(piece)
-                self._last_cited = None if piece.strip() else self._last_cited
-            elif piece.tag == _RENDER:
-                self._render(piece.markup)
-
-    def _visible(self, text: str) -> None:
-        self.answered = True
-        self._length += len(text)
-        self._emit(TextDelta(text=text))
-
-    def _render(self, markup: str) -> None:
-        card = self._cards.find(markup)
-        if card is None:
-            return
-        if card.type == "render_inline_citation" and card.url:
-            self._cite(card.url)
-        elif card.type == "render_searched_image" and (text := picture_markdown(card)):
-            self._visible(text)
-            self._last_cited = None
-
-    def _cite(self, url: str) -> None:
-        if url == self._last_cited:
-            return
-        number = self._numbers.setdefault(url, len(self._numbers) + 1)
-        start = self._length
-        self._visible(f"[[{number}]]({url})")
-        title = self._titles.get(url, "")
-        self._emit(Citation(number=number, url=url, start=start, end=self._length, title=title))
-        self._last_cited = url
-
-    def _think(self, reply: _Reply, token: str) -> None:
-        pieces = self._thoughts.feed(token)
-        title = reply.message_tag in self._stream.title_tags
-        for piece in pieces:
-            if isinstance(piece, str):
-                self._thought(piece, title=title, agent=reply.rollout_id)
-        self._tool_markup(pieces, reply.rollout_id)
-
-    def _thought(self, text: str, *, title: bool, agent: str | None) -> None:
-        if title:
-            if not text.strip():
-                return
-            text = ("\n" if self._thought_line_open else "") + text.strip() + "\n"
-        self._thought_line_open = not text.endswith("\n")
-        self._emit(ThinkingDelta(text=text, summary=title, agent=agent))
-
-    def _tool_markup(self, pieces: list[str | Element], agent: str | None) -> None:
-        for piece in pieces:
-            if isinstance(piece, Element) and piece.tag == _TOOL_CARD:
-                card_id, activity = tool_from_markup(piece.markup, self._stream, agent)
-                self._tool(card_id, activity)
-
-    def _tool(self, card_id: str, activity: Event | None) -> None:
-        if activity is None or self._answering or (card_id and card_id in self._tools):
-            return
-        self._tools.add(card_id)
-        self._emit(activity)
+            self._answer.tool_markup(token, reply.rollout_id)
+        elif self._thinks(reply):
+            title = reply.message_tag in self._stream.title_tags
+            self._answer.think(token, title=title, agent=reply.rollout_id)
+        else:
+            self._answer.text(token)
 
     def _collect(self, reply: _Reply) -> None:
         """Take up what a line carries besides text."""
         if reply.llm_info is not None:
             fingerprint = reply.llm_info.get("modelHash")
-            self._start(fingerprint if isinstance(fingerprint, str) else None)
+            self._answer.start(fingerprint if isinstance(fingerprint, str) else None)
         if reply.tool_usage_card is not None:
             card_id = reply.tool_usage_card.get("toolUsageCardId") or reply.tool_usage_card_id
-            activity = tool_from_card(reply.tool_usage_card, self._stream, reply.rollout_id)
-            self._tool(str(card_id or ""), activity)
+            self._answer.tool(reply.tool_usage_card, card_id, reply.rollout_id)
         if reply.card_attachment is not None:
-            self._cards.add(reply.card_attachment)
+            self._answer.card(reply.card_attachment)
         if isinstance(reply.card_attachments, list):
             for attachment in reply.card_attachments:
-                self._cards.add(attachment)
+                self._answer.card(attachment)
         self._search_results(reply)
 
     def _search_results(self, reply: _Reply) -> None:
         for results in (reply.web_search_results, reply.cited_web_search_results):
             if results is not None:
-                for source in sources(results):
-                    self._source(source)
+                self._answer.sources(sources(results))
         for results in (reply.x_search_results, reply.xposts, reply.cited_xposts):
             if results is not None:
-                for source in posts(results):
-                    self._source(source)
-
-    def _source(self, source: Source) -> None:
-        if source.url in self._titles or len(self._titles) >= MAX_SOURCES:
-            return
-        self._titles[source.url] = source.title
-        self._emit(source)
+                self._answer.sources(posts(results))
 
     def _model_response(self, response: dict[str, Any]) -> None:
+        self._lines.drift.compare(response, known.MODEL_RESPONSE, "result.response.modelResponse.")
         if response.get("error") or response.get("streamErrors"):
             self.error = response.get("error") or response.get("streamErrors")
             return
         message = response.get("message")
         if isinstance(message, str) and message:
-            self._message = message
+            self._answer.message(message)
         self.complete = self.complete or not response.get("partial")
-
-    def _merge(self) -> None:
-        """Append what the final message has beyond the pieces; nothing if they disagree."""
-        pieces = "".join(self._raw)
-        if self._message.startswith(pieces) and len(self._message) > len(pieces):
-            self._text(self._message[len(pieces) :])

@@ -6,11 +6,13 @@ depend on how the bytes were cut into chunks.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, Generic, TypeVar, get_type_hints
 
 import msgspec
+
+from grokgate_web.decode.drift import Paths
 
 MAX_LINE = 8 * 1024 * 1024
 """Bytes."""
@@ -29,21 +31,22 @@ class LineTooLong(Exception):
 class LineDecoder(Generic[T]):
     """Turns chunks of bytes into objects of one type.
 
-    An object with a field of the wrong type keeps its other fields.
+    An object with a field of the wrong type, or one that is news where news is forbidden, keeps its
+    other fields.
     """
 
     def __init__(self, kind: type[T], *, max_line: int = MAX_LINE) -> None:
         self._kind = kind
         self._decoder = _decoder_of(kind)
         self._max_line = max_line
-        self._pending: list[bytes] = []
-        self._pending_size = 0
+        self._pending = bytearray()
+        """Of a line that has begun; not a list of chunks, for one byte each would fill it."""
         self.done = False
         """The upstream's ``[DONE]`` was read; what follows is ignored."""
         self.seen = False
         """A line of any kind was read."""
-        self.drift: set[str] = set()
-        """What was skipped: ``line``, or the name of a field."""
+        self.drift = Paths()
+        """What was skipped: ``line``, or the path of a field."""
 
     def feed(self, chunk: bytes) -> list[T]:
         """Decode the lines that *chunk* completes.
@@ -56,30 +59,37 @@ class LineDecoder(Generic[T]):
             self._keep(chunk)
             return []
         self._check(chunk[:end])
-        block = b"".join((*self._pending, chunk[:end]))
-        self._pending, self._pending_size = [], 0
+        block = self._take() + chunk[:end]
         self._keep(chunk[end:])
         return self._decode(block)
 
     def finish(self) -> list[T]:
         """Decode what came after the last line end."""
-        block = b"".join(self._pending)
-        self._pending, self._pending_size = [], 0
+        block = self._take()
         return self._decode(block) if block else []
 
+    @property
+    def held(self) -> int:
+        """Bytes that wait for the end of their line."""
+        return len(self._pending)
+
+    def _take(self) -> bytes:
+        if not self._pending:
+            return b""
+        taken, self._pending = bytes(self._pending), bytearray()
+        return taken
+
     def _keep(self, rest: bytes) -> None:
-        self._pending_size += len(rest)
-        if self._pending_size > self._max_line:
+        if len(self._pending) + len(rest) > self._max_line:
             raise LineTooLong
-        if rest:
-            self._pending.append(rest)
+        self._pending += rest
 
     def _check(self, lines: bytes) -> None:
         """Refuse complete lines over the limit; only a long input can hold one."""
-        if self._pending_size + len(lines) <= self._max_line:
+        if len(self._pending) + len(lines) <= self._max_line:
             return
         first, *others = lines.split(b"\n")
-        if self._pending_size + len(first) > self._max_line or any(
+        if len(self._pending) + len(first) > self._max_line or any(
             len(line) > self._max_line for line in others
         ):
             raise LineTooLong
@@ -111,41 +121,48 @@ class LineDecoder(Generic[T]):
         try:
             yield self._decoder.decode(line)
         except _UNREADABLE:
-            yield from self._objects(line)
+            if (fields := _fields(line)) is not None:
+                yield self._lenient(fields)
+            else:
+                yield from self._objects(line)
 
     def _objects(self, line: bytes) -> Iterator[T]:
         for piece in _balanced(line):
             try:
                 yield self._decoder.decode(piece)
             except _UNREADABLE:
-                if (item := self._lenient(piece)) is not None:
-                    yield item
+                if (fields := _fields(piece)) is not None:
+                    yield self._lenient(fields)
+                else:
+                    self.drift.add("line")
 
-    def _lenient(self, piece: bytes) -> T | None:
-        try:
-            fields = msgspec.json.decode(piece, type=dict[str, Any])
-        except _UNREADABLE:
-            self.drift.add("line")
-            return None
-        item: T = self._convert(self._kind, _wire_types(self._kind), fields, "")
+    def _lenient(self, fields: dict[str, Any]) -> T:
+        item: T = self._convert(_shape_of(self._kind), fields, "")
         return item
 
-    def _convert(
-        self, kind: type[Any], types: Mapping[str, Any], fields: dict[str, Any], path: str
-    ) -> Any:
+    def _convert(self, shape: "_Shape", fields: dict[str, Any], path: str) -> Any:
+        if shape.strict:
+            self.drift.compare(fields, shape.fields.keys(), path)
         kept: dict[str, Any] = {}
-        for name in types.keys() & fields.keys():
-            nested = _struct_in(types[name])
-            if nested is not None and isinstance(fields[name], dict):
-                inner = _wire_types(nested)
-                kept[name] = self._convert(nested, inner, fields[name], f"{path}{name}.")
+        for name, value in fields.items():
+            field = shape.fields.get(name)
+            if field is None or field.hint is msgspec.Raw:
+                continue
+            if field.nested is not None and isinstance(value, dict):
+                kept[field.name] = self._convert(_shape_of(field.nested), value, f"{path}{name}.")
                 continue
             try:
-                kept[name] = msgspec.convert(fields[name], types[name])
+                kept[field.name] = msgspec.convert(value, field.hint)
             except _UNREADABLE:
                 self.drift.add(path + name)
-        names = {info.encode_name: info.name for info in msgspec.structs.fields(kind)}
-        return kind(**{names[name]: value for name, value in kept.items()})
+        return shape.kind(**kept)
+
+
+def _fields(piece: bytes) -> dict[str, Any] | None:
+    try:
+        return msgspec.json.decode(piece, type=dict[str, Any])
+    except _UNREADABLE:
+        return None
 
 
 def _is_plain(block: bytes) -> bool:
@@ -179,10 +196,30 @@ def _decoder_of(kind: type[T]) -> msgspec.json.Decoder[T]:
     return msgspec.json.Decoder(kind)
 
 
+class _Field(msgspec.Struct, frozen=True):
+    name: str
+    hint: Any
+    nested: type[msgspec.Struct] | None
+    """The struct it holds, if it holds one."""
+
+
+class _Shape(msgspec.Struct, frozen=True):
+    kind: type[msgspec.Struct]
+    strict: bool
+    """A field that is not listed is news."""
+    fields: dict[str, _Field]
+    """By their names on the wire."""
+
+
 @cache
-def _wire_types(kind: type[Any]) -> Mapping[str, Any]:
+def _shape_of(kind: type[msgspec.Struct]) -> _Shape:
+    """Look at a struct once: that costs more than converting a line."""
     hints = get_type_hints(kind)
-    return {info.encode_name: hints[info.name] for info in msgspec.structs.fields(kind)}
+    fields = {
+        info.encode_name: _Field(info.name, hints[info.name], _struct_in(hints[info.name]))
+        for info in msgspec.structs.fields(kind)
+    }
+    return _Shape(kind, kind.__struct_config__.forbid_unknown_fields, fields)
 
 
 def _struct_in(annotation: Any) -> type[msgspec.Struct] | None:

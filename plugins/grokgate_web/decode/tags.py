@@ -51,11 +51,11 @@ class TagFilter:
         return found
 
     def finish(self) -> list[str | Element]:
-        """Return held-back text that turned out to be no markup."""
-        held, self._held = self._held, ""
-        if self._tag or not held or held[1:] in self._tags:
+        """Return held-back text that turned out to be no markup; more text may follow."""
+        if self._tag:
             return []
-        return [held]
+        held, self._held = self._held, ""
+        return [] if not held or held[1:] in self._tags else [held]
 
     def _outside(self, text: str, found: list[str | Element]) -> str:
         start = text.find("<")

@@ -60,7 +60,6 @@ class Connections:
             curl.close()
             raise TransportError("connect")
         for option, value in (
-            (CurlOpt.POST, 1),
             (CurlOpt.NOSIGNAL, 1),
             (CurlOpt.PROTOCOLS_STR, _PROTOCOLS),
             (CurlOpt.FOLLOWLOCATION, 0),

@@ -2,26 +2,39 @@
 
 import asyncio
 import io
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 from curl_cffi import CurlError, CurlHttpVersion, CurlOpt
-from curl_cffi.curl import CURL_WRITEFUNC_ERROR, CURL_WRITEFUNC_PAUSE, CURLPAUSE_CONT
+from curl_cffi.curl import (
+    CURL_WRITEFUNC_ERROR,
+    CURL_WRITEFUNC_PAUSE,
+    CURLPAUSE_CONT,
+    CURLPAUSE_RECV,
+)
 
 from grokgate_web.transport.connections import Connections
 from grokgate_web.transport.model import Request, TransportError, to_transport_error
 
 MAX_HELD = 256 * 1024
 """Bytes that wait for a reader before the transfer is paused."""
+MAX_BURST = 16 * 1024 * 1024
+"""Bytes that may be unpacked at a time; a compressed answer with more of them is a bomb."""
 MAX_UNREAD = 256 * 1024
 """Bytes that `Exchange.finish` reads."""
 
 _MAX_PIECES = 64
+_STATUS_LINE = re.compile(rb"HTTP/[0-9](?:\.[0-9])? ([0-9]{3})(?![0-9])")
 _CONTROLS = bytes((*range(9), *range(10, 32), 127))
 
 
 class Exchange:
     """One call on its way. Read by one task; `close` at any time, any number of times."""
+
+    _reusable = True
+    """The handle serves further calls if this one came to its end."""
 
     def __init__(
         self, connections: Connections, request: Request, on_sent: Callable[[], None]
@@ -33,6 +46,8 @@ class Exchange:
         self._held = 0
         self._total = 0
         self._paused = False
+        self._pausing = False
+        """`_pause` is about to be called."""
         self._broken: TransportError | None = None
         self._headed = False
         self._closed = False
@@ -43,7 +58,8 @@ class Exchange:
         """Lower-case names; of a repeated header the last value."""
         self._curl = connections.handle()
         try:
-            self._set_up(request, on_sent)
+            for option, value in self._options(request, on_sent):
+                self._curl.setopt(option, value)
             self._future = connections.start(self._curl)
         except BaseException:
             self._curl.close()
@@ -60,8 +76,10 @@ class Exchange:
             TransportError: They did not come.
         """
         while not self._headed:
+            if failure := self._failure():
+                raise failure
             if self._future.done():
-                raise self._failure() or TransportError("reset")
+                raise TransportError("reset")
             await self._wait(until)
 
     async def read(self, until: float) -> bytes:
@@ -91,7 +109,7 @@ class Exchange:
         if self._closed:
             return
         self._closed = True
-        clean = self._future.done() and self._failure() is None
+        clean = self._reusable and self._future.done() and self._failure() is None
         self._connections.stop(self._curl, self._future, reusable=clean)
         self._connections.used_at = self._loop.time()
 
@@ -109,36 +127,54 @@ class Exchange:
         """Have nobody use this call's connections again (F-TOK-37)."""
         self._connections.retired = True
 
-    def _set_up(self, request: Request, on_sent: Callable[[], None]) -> None:
+    def _options(
+        self, request: Request, on_sent: Callable[[], None]
+    ) -> Iterator[tuple[CurlOpt, Any]]:
+        """Yield what is set for this call; of an option that comes twice the last value counts.
+
+        A used handle remembers its last call, and points to what is no more: so everything is said
+        each time.
+        """
         body = _Body(request.body, on_sent)
-        # Libcurl's own `Expect: 100-continue` is no browser's; the bare name switches it off.
-        lines = [_header_line(name, value) for name, value in request.headers] + [b"Expect:"]
         plain = request.url.startswith("http://")
-        for option, value in (
-            (CurlOpt.URL, request.url),
-            (CurlOpt.HTTPHEADER, lines),
-            (CurlOpt.READDATA, body),
-            (CurlOpt.SEEKDATA, body),
-            (CurlOpt.POSTFIELDSIZE_LARGE, len(request.body)),
-            (CurlOpt.MAXFILESIZE_LARGE, request.max_bytes),
-            # Without TLS an impersonated handle would offer an upgrade to HTTP/2.
-            (CurlOpt.HTTP_VERSION, CurlHttpVersion.V1_1 if plain else CurlHttpVersion.V2TLS),
-            (CurlOpt.HEADERFUNCTION, self._on_header),
-            (CurlOpt.WRITEFUNCTION, self._on_data),
-        ):
-            self._curl.setopt(option, value)
+        yield CurlOpt.URL, request.url
+        yield CurlOpt.POST if request.method == "POST" else CurlOpt.HTTPGET, 1
+        yield CurlOpt.CUSTOMREQUEST, request.method
+        # Only once: the library adds to the lines it was given before.
+        yield CurlOpt.HTTPHEADER, self._lines(request)
+        yield CurlOpt.READDATA, body
+        yield CurlOpt.SEEKDATA, body
+        yield CurlOpt.POSTFIELDSIZE_LARGE, len(request.body)
+        yield CurlOpt.MAXFILESIZE_LARGE, request.max_bytes
+        # Without TLS an impersonated handle would offer an upgrade to HTTP/2.
+        yield CurlOpt.HTTP_VERSION, CurlHttpVersion.V1_1 if plain else CurlHttpVersion.V2TLS
+        yield CurlOpt.HEADERFUNCTION, self._on_header
+        yield CurlOpt.WRITEFUNCTION, self._on_data
+
+    def _lines(self, request: Request) -> list[bytes]:
+        # Libcurl's own `Expect: 100-continue` is no browser's; the bare name switches it off.
+        return [*(header_line(name, value) for name, value in request.headers), b"Expect:"]
 
     def _resume(self) -> None:
-        """Let the transfer go on; what libcurl held back arrives, or fails, within this call."""
+        """Let both directions go on: libcurl knows no less.
+
+        What it held back arrives, or fails, within this call.
+        """
         self._paused = False
+        self._steer(CURLPAUSE_CONT)
+
+    def _steer(self, action: int) -> None:
         try:
-            self._curl.pause(CURLPAUSE_CONT)
+            self._curl.pause(action)
         except CurlError as error:
             self._broken = to_transport_error(error)
+            self._wake()
 
     def _on_header(self, line: bytes) -> int:
-        if line.startswith(b"HTTP/"):
-            self.status, self.headers = int(line.split(b" ", 2)[1]), {}
+        if self._headed:
+            return len(line)  # trailers
+        if found := _STATUS_LINE.match(line):
+            self.status, self.headers = int(found[1]), {}
         elif line.strip():
             name, _, value = line.decode("latin-1").partition(":")
             self.headers[name.strip().lower()] = value.strip()
@@ -148,11 +184,13 @@ class Exchange:
         return len(line)
 
     def _on_data(self, piece: bytes) -> int:
-        if self._held >= MAX_HELD or len(self._pieces) >= _MAX_PIECES:
-            self._paused = True
-            return CURL_WRITEFUNC_PAUSE
+        if self._full():
+            if "content-encoding" not in self.headers:
+                self._paused = True
+                return CURL_WRITEFUNC_PAUSE
+            self._pause_soon()
         self._total += len(piece)
-        if self._total > self._max_bytes:
+        if self._total > self._max_bytes or self._held > MAX_BURST:
             self._broken = TransportError("too_large")
             self._wake()
             return CURL_WRITEFUNC_ERROR
@@ -160,6 +198,24 @@ class Exchange:
         self._held += len(piece)
         self._wake()
         return len(piece)
+
+    def _full(self) -> bool:
+        return self._held >= MAX_HELD or len(self._pieces) >= _MAX_PIECES
+
+    def _pause_soon(self) -> None:
+        """Pause once libcurl has unpacked what it has received.
+
+        Were it paused meanwhile, it would unpack the rest into memory of its own, up to 64 MiB.
+        """
+        if not self._pausing:
+            self._pausing = True
+            self._loop.call_soon(self._pause)
+
+    def _pause(self) -> None:
+        self._pausing = False
+        if self._full() and not (self._closed or self._future.done()):
+            self._paused = True
+            self._steer(CURLPAUSE_RECV)
 
     def _ended(self, future: "asyncio.Future[None]") -> None:
         if not future.cancelled():
@@ -195,7 +251,7 @@ class Exchange:
             self._waiter.set_result(None)
 
 
-def _header_line(name: str, value: str) -> bytes:
+def header_line(name: str, value: str) -> bytes:
     """Render a header; no value, wherever it was pasted from, can begin another one (S16)."""
     return f"{name}: {value}".encode().translate(None, _CONTROLS)
 

@@ -1,5 +1,6 @@
 """What is asked of a connection, and how it fails."""
 
+from collections.abc import AsyncGenerator, Callable
 from typing import Literal, get_args
 
 from curl_cffi import BrowserTypeLiteral, CurlError
@@ -32,13 +33,26 @@ class Route(Struct, frozen=True, kw_only=True):
     ca_file: str = ""
 
 
-class Request(Struct, frozen=True, kw_only=True):
-    """One POST."""
+class Pieces(Struct, frozen=True, kw_only=True):
+    """A body that is made while it is sent, so that it never is in memory as a whole."""
 
+    size: int
+    """Bytes of all pieces together."""
+    open: Callable[[], AsyncGenerator[bytes, None]]
+    """Yields them in order; closed early if the answer comes early."""
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """One HTTP call."""
+
+    method: Literal["GET", "POST", "DELETE"] = "POST"
+    """Only a POST has a body."""
     url: str
     headers: tuple[tuple[str, str], ...]
     """All of them, in order; nothing is added but the length."""
-    body: bytes
+    body: bytes = b""
+    pieces: Pieces | None = None
+    """Sent instead of *body*."""
     max_bytes: int
     """Decoded bytes of the answer; beyond them the call fails."""
 

@@ -12,6 +12,8 @@ from curl_cffi.curl import DEFAULT_CACERT
 from grokgate_web.transport.connections import Connections
 from grokgate_web.transport.exchange import Exchange
 from grokgate_web.transport.model import Request, Route, TransportError
+from grokgate_web.transport.socket import Socket
+from grokgate_web.transport.upload import Upload
 
 MAX_CONNECTIONS = 256
 MAX_IDLE_S = 300.0
@@ -20,7 +22,7 @@ _SWEEP_S = 10.0
 
 
 class Transport:
-    """Keeps connections of accounts and routes, and starts calls on them.
+    """Keeps connections of accounts and routes, starts calls and opens sockets on them.
 
     Args:
         folder: Where bundles of certificate authorities are put together.
@@ -46,14 +48,33 @@ class Transport:
             owner: Connections are reused only for the same owner.
             route: How to connect.
             request: What to send.
-            on_sent: Called once, when the body is about to go out.
+            on_sent: Called once, when the body is about to go out; never if the method has none.
 
         Raises:
             TransportError: The route cannot be used at all.
         """
         connections = self._connections(owner, route)
         try:
+            if request.pieces is not None:
+                return Upload(connections, request, request.pieces, on_sent)
             return Exchange(connections, request, on_sent)
+        except CurlError as error:
+            raise TransportError("connect") from error
+
+    def connect(self, owner: str, route: Route, request: Request) -> Socket:
+        """Begin to open a WebSocket; the caller must `close` it.
+
+        Args:
+            owner: As for `start`; the socket's connection is nobody else's.
+            route: How to connect.
+            request: Its address has the scheme of HTTP; method and body do not count.
+
+        Raises:
+            TransportError: The route cannot be used at all.
+        """
+        connections = self._connections(owner, route)
+        try:
+            return Socket(connections, request)
         except CurlError as error:
             raise TransportError("connect") from error
 

@@ -1,13 +1,24 @@
 """A scripted upstream on loopback, and what a driver is opened with."""
 
 import asyncio
+import base64
+import hashlib
+import ipaddress
+import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from msgspec import Struct
 
 from grokgate.upstream import Account, AccountFacts, Secret, UpstreamContext, Wire
@@ -26,6 +37,7 @@ class Visit(Struct):
     port: int
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    method: str
 
     async def head(self, status: int = 200, *lines: str, chunked: bool = True) -> None:
         coding = ("Transfer-Encoding: chunked",) if chunked else ("Connection: close",)
@@ -45,6 +57,73 @@ class Visit(Struct):
         if body:
             await self.send(body)
         await self.end()
+
+    async def gone(self) -> None:
+        """Wait until the client has left."""
+        while await self.reader.read(1024):
+            pass
+
+    async def upgrade(self, *more: str) -> "Peer":
+        """Accept a WebSocket (RFC 6455); *more* are header lines."""
+        salted = self.headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        accept = base64.b64encode(hashlib.sha1(salted.encode()).digest()).decode()
+        own = ("Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Accept: {accept}")
+        lines = (*own, *more)
+        self.writer.write("\r\n".join(("HTTP/1.1 101 X", *lines, "", "")).encode())
+        await self.writer.drain()
+        return Peer(self.reader, self.writer)
+
+
+class Peer(Struct):
+    """The server's end of a WebSocket."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def read(self) -> tuple[int, bytes]:
+        """Return the opcode and payload of the next frame."""
+        first, second = await self.reader.readexactly(2)
+        assert second & 0x80, "a client masks"
+        size = second & 0x7F
+        if size > 125:
+            size = int.from_bytes(await self.reader.readexactly(2 if size == 126 else 8), "big")
+        mask = await self.reader.readexactly(4)
+        data = await self.reader.readexactly(size)
+        return first & 0x0F, bytes(byte ^ mask[at % 4] for at, byte in enumerate(data))
+
+    async def event(self) -> dict[str, Any]:
+        """Return the next message, which is JSON."""
+        _, data = await self.read()
+        return dict(json.loads(data))
+
+    async def send(self, data: bytes, *, first: int = 0x81) -> None:
+        """Send one frame; *first* is its first byte."""
+        if len(data) < 126:
+            size = bytes((len(data),))
+        elif len(data) < 1 << 16:
+            size = b"\x7e" + len(data).to_bytes(2, "big")
+        else:
+            size = b"\x7f" + len(data).to_bytes(8, "big")
+        self.writer.write(bytes((first,)) + size + data)
+        await self.writer.drain()
+
+    async def tell(self, kind: str, session: str = "s1", **fields: Any) -> None:
+        """Send one event in its envelope."""
+        event = {"session_id": session, "event": {"type": kind, **fields}}
+        await self.send(json.dumps(event).encode())
+
+    async def open_session(self) -> dict[str, Any]:
+        """Take the first event and do as it says; returns it."""
+        asked = await self.event()
+        await self.tell("session.created", client_event_id=asked["event"]["event_id"])
+        await self.tell("conversation.attached", conversation={"id": "s1"}, mode="new")
+        return asked
+
+    async def part(self) -> None:
+        """Close in good order, once the client does."""
+        while (await self.read())[0] != 8:
+            pass
+        await self.send(b"\x03\xe8", first=0x88)
 
     async def gone(self) -> None:
         """Wait until the client has left."""
@@ -78,9 +157,11 @@ class Server:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = dict(line.split(": ", 1) for line in head[1:] if ": " in line)
         lower = {name.lower(): value for name, value in headers.items()}
+        assert len(lower) == len([line for line in head[1:] if line]), "a header came twice"
         body = await reader.readexactly(int(lower.get("content-length", "0")))
         port = writer.get_extra_info("peername")[1]
-        visit = Visit(head[0].split()[1], lower, body, port, reader, writer)
+        method, path, _ = head[0].split()
+        visit = Visit(path, lower, body, port, reader, writer, method)
         self.visits.append(visit)
         assert self.script is not None
         await self.script(visit)
@@ -106,6 +187,43 @@ async def server() -> AsyncIterator[Server]:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+async def secure(server: Any, tmp_path: Path) -> AsyncIterator[tuple[str, Path]]:
+    """The scripted server behind TLS, and the authority that vouches for it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
+    now = datetime.now(UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = Encoding.PEM
+    both = certificate.public_bytes(pem) + key.private_bytes(
+        pem, PrivateFormat.PKCS8, NoEncryption()
+    )
+    (tmp_path / "own.crt").write_bytes(both)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "own.crt")
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.CancelledError):
+            await server.serve(reader, writer)
+
+    listening = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context)
+    port = listening.sockets[0].getsockname()[1]
+    yield f"https://127.0.0.1:{port}", tmp_path / "own.crt"
+    listening.close()
 
 
 @pytest.fixture
@@ -148,12 +266,13 @@ class Line:
         self.idle_s = idle_s
         self.sent_count = 0
         self.drift: list[tuple[str, str]] = []
+        self.kept: dict[str, str] = {}
 
     def sent(self) -> None:
         self.sent_count += 1
 
     def learned(self, facts: AccountFacts, /) -> None:
-        pass
+        self.kept.update(facts.keep)
 
     def drifted(self, operation: str, path: str, /) -> None:
         self.drift.append((operation, path))
@@ -193,7 +312,7 @@ def open_session(log: Log, clock: StillClock) -> Any:
     async def opened(
         server: Server, account: Account, attempt: Line, wire: Wire | None = None, **settings: Any
     ) -> AsyncIterator[Any]:
-        now = WebSettings(web_base=server.base, **settings)
+        now = WebSettings(web_base=server.base, **{"protocol": "2026-04", **settings})
         context = UpstreamContext(settings=lambda: now, log=log, clock=clock)
         model = wire or Wire(name="fast", buckets=("fast",))
         async with open_driver(context) as driver, driver.session(account, model, attempt) as one:

@@ -14,7 +14,7 @@ from grokgate.upstream import (
     ThinkingDelta,
 )
 from grokgate_web.decode.chat import ChatDecoder
-from grokgate_web.profile import load_profile
+from grokgate_web.profile_files import load_profile
 
 TAGS = ("xaiartifact", "xai:tool_usage_card", "grok:render")
 STREAM = load_profile("2026-04").stream

@@ -6,8 +6,7 @@ import pytest
 
 from grokgate.upstream import Kind, Stage, Window
 from grokgate_web.classify import http_evidence, in_band_evidence, judge
-from grokgate_web.egress import EgressTable
-from grokgate_web.profile import load_profile
+from grokgate_web.profile_files import load_profile
 from grokgate_web.usage import infer_tier, parse_window
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
@@ -226,32 +225,3 @@ def test_tier_from_the_length_of_the_window() -> None:
     assert (
         infer_tier({"default": short, "heavy": Window(remaining=1, total=5)}, OLD.quota) == "super"
     )
-
-
-def test_account_keeps_its_proxy_until_three_failures() -> None:
-    table, pool = EgressTable(), ("http://a", "http://b", "http://c")
-
-    def proxy() -> str:
-        return table.proxy("x", own="", pool=pool, single="http://s")
-
-    first = proxy()
-    assert [table.failed("x"), table.failed("x"), proxy()] == [False, False, first]
-    assert table.failed("x")
-    assert proxy() != first
-
-
-def test_success_forgives_failures() -> None:
-    table = EgressTable()
-    for _ in range(5):
-        assert not table.failed("x")
-        assert not table.failed("x")
-        table.worked("x")
-
-
-def test_own_proxy_wins_then_pool_then_single() -> None:
-    table = EgressTable()
-
-    assert table.proxy("x", own="o", pool=("p",), single="s") == "o"
-    assert table.proxy("x", own="", pool=("p",), single="s") == "p"
-    assert table.proxy("x", own="", pool=(), single="s") == "s"
-    assert table.proxy("x", own="", pool=(), single="") == ""

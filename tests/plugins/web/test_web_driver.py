@@ -94,7 +94,7 @@ async def test_accounts_share_neither_cookies_nor_connections(
 ) -> None:
     server.script = lambda visit: visit.reply(ANSWER, 200, "Set-Cookie: sso=leak")
     other = Account(id="b1", pool="ssoBasic", credential=Secret("secret-b"))
-    settings = WebSettings(web_base=server.base)
+    settings = WebSettings(web_base=server.base, protocol="2026-04")
     context = UpstreamContext(settings=lambda: settings, log=log, clock=clock)
     wire = Wire(name="fast", buckets=("fast",))
     async with open_driver(context) as driver:
@@ -113,7 +113,7 @@ async def test_connections_of_an_egress_can_be_shared(
 ) -> None:
     server.script = lambda visit: visit.reply(ANSWER)
     other = Account(id="b1", pool="ssoBasic", credential=Secret("secret-b"))
-    settings = WebSettings(web_base=server.base, connection_sharing="egress")
+    settings = WebSettings(web_base=server.base, protocol="2026-04", connection_sharing="egress")
     context = UpstreamContext(settings=lambda: settings, log=log, clock=clock)
     wire = Wire(name="fast", buckets=("fast",))
     async with open_driver(context) as driver:
@@ -510,9 +510,7 @@ async def test_operations_not_offered_are_refused(
 ) -> None:
     async with open_session(server, account, attempt) as session:
         with pytest.raises(UpstreamFailure) as raised:
-            await session.delete_file("x")
-        with pytest.raises(UpstreamFailure):
-            session.files()
+            await session.special("nothing", {})
 
     observation = raised.value.observation
     assert (observation.kind, observation.stage) == (Kind.BAD_REQUEST, Stage.UNSENT)
@@ -659,12 +657,12 @@ async def test_new_settings_hold_for_the_next_session(
     server: Any, account: Any, attempt: Any, log: Any, clock: Any
 ) -> None:
     server.script = lambda visit: visit.reply(ANSWER)
-    current = WebSettings(web_base=server.base)
+    current = WebSettings(web_base=server.base, protocol="2026-04")
     context = UpstreamContext(settings=lambda: current, log=log, clock=clock)
     wire = Wire(name="fast", buckets=())
     async with open_driver(context) as driver:
         for impersonate in ("chrome136", "chrome142"):
-            current = WebSettings(web_base=server.base, impersonate=impersonate)
+            current = WebSettings(web_base=server.base, protocol="2026-04", impersonate=impersonate)
             async with driver.session(account, wire, attempt) as session:
                 await events(session.converse(ASK))
 

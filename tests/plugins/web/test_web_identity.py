@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from grokgate_web import fingerprint
 from grokgate_web.credential import clean
 from grokgate_web.fingerprint import client_hints, resolve
 from grokgate_web.headers import (
@@ -50,30 +51,15 @@ def test_unusable_credential_is_refused_without_repeating_it(pasted: str) -> Non
 @pytest.mark.parametrize(
     ("wanted", "target"),
     [
-        ("chrome136", "chrome136"),
         ("chrome_136", "chrome136"),
-        ("Chrome-136", "chrome136"),
+        (" Chrome-136 ", "chrome136"),
+        ("chrome 136", "chrome136"),
         ("chrome", "chrome150"),
+        ("edge", "edge101"),
+        ("firefox", "firefox147"),
+        ("safari", "safari2601"),
         ("chrome_android", "chrome131_android"),
-        ("chrome105", "chrome104"),
-        ("chrome109", "chrome107"),
-        ("chrome118", "chrome116"),
-        ("chrome130", "chrome124"),
-        ("chrome132", "chrome131"),
-        ("chrome134", "chrome133a"),
-        ("chrome141", "chrome136"),
-        ("chrome143", "chrome142"),
         ("chrome50", "chrome99"),
-        ("edge101", "edge101"),
-        ("edge122", "chrome120"),
-        ("edge127", "chrome124"),
-        ("edge134", "chrome133a"),
-        ("firefox109", "firefox133"),
-        ("firefox128", "firefox133"),
-        ("firefox143", "firefox135"),
-        ("firefox146", "firefox144"),
-        ("safari15.3", "safari153"),
-        ("safari16", "safari155"),
         ("safari_16.5", "safari155"),
         ("safari_17_4_1", "safari170"),
         ("safari1741", "safari170"),
@@ -84,6 +70,58 @@ def test_unusable_credential_is_refused_without_repeating_it(pasted: str) -> Non
 )
 def test_fingerprint_name(wanted: str, target: str) -> None:
     assert resolve(wanted, KNOWN).target == target
+
+
+HISTORIC = {
+    "chrome": {
+        **{str(n): f"chrome{n}" for n in (100, 101, 104, 107, 110, 116, 119, 120, 123, 124, 131,
+                                          136, 142)},
+        "105": "chrome104", "106": "chrome104", "108": "chrome107", "109": "chrome107",
+        "114": "chrome110", "117": "chrome116", "118": "chrome116",
+        **dict.fromkeys(("126", "127", "128", "129", "130"), "chrome124"),
+        "132": "chrome131",
+        **dict.fromkeys(("133", "134", "135"), "chrome133a"),
+        **dict.fromkeys(("137", "138", "139", "140", "141"), "chrome136"),
+        "143": "chrome142",
+    },
+    "edge": {
+        "101": "edge101", "122": "chrome120", "127": "chrome124", "131": "chrome131",
+        "134": "chrome133a", "135": "chrome133a",
+        **dict.fromkeys(("136", "137", "138", "139", "140", "141"), "chrome136"),
+        "142": "chrome142",
+    },
+    "firefox": {
+        **dict.fromkeys(("109", "117", "128", "133"), "firefox133"),
+        **dict.fromkeys(("135", "136", "139", "142", "143"), "firefox135"),
+        **dict.fromkeys(("144", "145", "146"), "firefox144"),
+    },
+    "safari": {
+        "15.3": "safari153", "15.5": "safari155", "17.0": "safari170", "16": "safari155",
+        "16.5": "safari155", "17.2.1": "safari170", "17.4.1": "safari170",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("family", "version", "target"),
+    [(family, *row) for family, rows in HISTORIC.items() for row in rows.items()],
+)
+def test_name_of_earlier_gateways_has_its_target(family: str, version: str, target: str) -> None:
+    """The table of F-CFG-132."""
+    found = resolve(f"{family}_{version}", KNOWN)
+    major = f"Edg/{found.target.removeprefix('chrome')[:3]}." if family == "edge" else ""
+
+    assert found.target == target
+    assert version in fingerprint.HISTORIC[family]
+    assert target == f"edge{version}" or major in found.user_agent
+
+
+def test_names_that_are_no_targets_are_listed_with_theirs() -> None:
+    named = fingerprint.aliases(KNOWN)
+
+    assert named["edge134"] == "chrome133a"
+    assert named["safari17.2.1"] == "safari170"
+    assert "chrome136" not in named
 
 
 def test_every_target_of_the_library_is_its_own_name() -> None:
@@ -204,6 +242,29 @@ def test_values_of_headers_are_never_taken_for_templates() -> None:
     ]
 
 
+def test_calls_of_one_sort_may_have_a_fingerprint_of_their_own() -> None:
+    one = identify(WebSettings(impersonate_usage="chrome131"), KNOWN)
+    assert [guise.fingerprint.target for guise in (one.main, one.usage, one.nsfw)] == [
+        "chrome136", "chrome131", "chrome136",
+    ]  # fmt: skip
+    two = identify(WebSettings(impersonate="firefox135", impersonate_nsfw="edge122"), KNOWN)
+    assert [guise.fingerprint.target for guise in (two.main, two.usage, two.nsfw)] == [
+        "firefox135", "firefox135", "chrome120",
+    ]  # fmt: skip
+
+
+def test_client_hints_follow_the_fingerprint_unless_the_profile_sends_none() -> None:
+    def sent(protocol: str, name: str) -> dict[str, str]:
+        found = identify(WebSettings(protocol=protocol, impersonate=name), KNOWN)
+        return dict(found.main.headers.render({}))
+
+    edge = sent("2026-04", "edge127")
+    assert '"Microsoft Edge";v="124"' in edge["Sec-Ch-Ua"]
+    assert "Edg/124.0.0.0" in edge["User-Agent"]
+    assert "Sec-Ch-Ua" not in sent("2026-04", "safari184")
+    assert "Sec-Ch-Ua" not in sent("2026-08", "edge127")
+
+
 def test_addresses_of_the_settings_win() -> None:
     assert identify(WebSettings(), KNOWN).web_base == "https://grok.com"
     own = identify(WebSettings(web_base="http://127.0.0.1:9/x/"), KNOWN)
@@ -212,11 +273,11 @@ def test_addresses_of_the_settings_win() -> None:
 
 def test_description_shows_resolution_and_no_secret() -> None:
     settings = WebSettings(
-        impersonate="chrome141", base_proxy_url="http://u:pass@h:1", cf_clearance="clear"
+        impersonate="chrome141", base_proxy_url="http://u:pass@h:1", cf_clearance="c00kie"
     )
     shown = describe(settings, KNOWN)
 
     assert shown["impersonate"]["target"] == "chrome136"
     assert shown["warnings"]
     assert "pass" not in repr(shown)
-    assert "clear" not in repr(shown)
+    assert "c00kie" not in repr(shown)

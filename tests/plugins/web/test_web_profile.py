@@ -7,15 +7,17 @@ import pytest
 import grokgate_web
 from grokgate.upstream import Attachment, Blob, Conversation, Message, Role, Text, Wire
 from grokgate_web.payload import (
-    Base64Upload,
     attachments,
     chat_body,
+    envelope,
     fill,
     flatten,
+    message_event,
     modes,
     quota_body,
+    session_event,
 )
-from grokgate_web.profile import load_profile, profile_name, profile_names
+from grokgate_web.profile_files import load_profile, profile_name, profile_names
 from grokgate_web.settings import WebSettings
 
 ENV = (
@@ -149,25 +151,60 @@ def test_quota_bodies() -> None:
     assert quota_body(new.body, "fast") == b'{"modelName":"fast"}'
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
-def test_upload_is_the_same_however_it_is_read(size: int) -> None:
-    content = bytes(range(256)) * 3
-    upload = Base64Upload(Blob.of_bytes(content, mime='a/"b', name="ü.png"))
-    for start in range(0, len(content), size):
-        upload.add(content[start : start + size])
-    built = msgspec.json.decode(upload.finish(), type=dict[str, str])
-
-    assert (built["fileName"], built["fileMimeType"]) == ("ü.png", 'a/"b')
-    assert msgspec.convert(built["content"], bytes) == content
+CHAINS = {
+    "2026-02": ("2026-02", "base"),
+    "2026-04": ("2026-04", "base"),
+    "2026-08": ("2026-08", "2026-04", "base"),
+}
 
 
 @pytest.mark.parametrize("name", profile_names())
 def test_bundled_profile_loads(name: str) -> None:
-    assert load_profile(name).chain == (name, "base")
+    assert load_profile(name).chain == CHAINS[name]
 
 
 def test_auto_is_the_newest() -> None:
-    assert profile_name("auto") == profile_names()[-1] == "2026-04"
+    assert profile_name("auto") == profile_names()[-1] == "2026-08"
+
+
+SESSION = """{"type":"session.create","event_id":"evt_init_1","session":{"model":"fast","x_grok":{
+"protocol_capabilities":["conversation_attached","custom_methods_v1"],"use_chunk":true,
+"enable_side_by_side":true,"force_side_by_side":false,"enable_image_generation":true,
+"image_generation_count":2,"disable_text_follow_ups":false,"disable_artifact":true,
+"force_concise":false,"keep_context":false,"is_temporary":true,"disable_memory":true}}}"""
+
+
+def test_session_is_that_of_the_sample() -> None:
+    gateway = load_profile("2026-08").gateway
+    assert gateway is not None
+    event = session_event(
+        gateway,
+        Conversation.of_text("x"),
+        wire=Wire(name="fast", buckets=("fast",)),
+        event_id="evt_init_1",
+        settings=WebSettings(),
+    )
+
+    assert event == msgspec.json.decode(SESSION)
+
+
+def test_message_mentions_its_files_before_the_text() -> None:
+    event = message_event("see", ["f1"], event_id="evt_msg_1", message_id="m1")
+    mention = {"mention": {"target": {"file_mention": {"file_id": "f1"}}}}
+
+    assert event["file_attachment_ids"] == event["item"]["file_attachment_ids"] == ["f1"]
+    assert event["item"]["x_grok"]["input_chunks"] == [mention, {"text": {"text": "see"}}]
+
+
+def test_message_without_files_names_none() -> None:
+    event = message_event("see", [], event_id="evt_msg_1", message_id="m1")
+
+    assert "file_attachment_ids" not in {**event, **event["item"]}
+
+
+def test_first_envelope_has_no_session() -> None:
+    assert envelope({"type": "a"}) == b'{"event":{"type":"a"}}'
+    assert envelope({"type": "a"}, "s1") == b'{"session_id":"s1","event":{"type":"a"}}'
 
 
 def test_unknown_profile_is_refused() -> None:
@@ -205,7 +242,10 @@ def test_new_profile_needs_only_a_data_file(tmp_path: Path) -> None:
         ('extends = "2026-04"\n[chat.body]\nx = "{secret}"', "unknown placeholder"),
         ('extends = "2026-04"\n[headers.json]\nX = "{who}"', "unknown placeholder"),
         ("= 1", "profile odd"),
-        ('extends = "base"', "chat"),
+        ('extends = "base"', "quota"),
+        ('extends = "2026-04"\n[chat]\nshape = "gateway"', "not described"),
+        ('extends = "2026-08"\n[gateway]\npath = "/{who}"', "unknown placeholder"),
+        ('extends = "2026-08"\n[gateway.session]\nx = "{mode}"', "unknown placeholder"),
     ],
 )
 def test_wrong_profile_is_refused(tmp_path: Path, text: str, reason: str) -> None:

@@ -2,24 +2,16 @@
 
 import asyncio
 import gzip
-import ipaddress
 import resource
-import ssl
 import zlib
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import anyio
 import brotli  # type: ignore[import-untyped]
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from curl_cffi import AsyncCurl, Curl
 
 from grokgate_web.transport import (
@@ -107,6 +99,29 @@ async def test_only_given_headers_are_sent(transport: Transport, server: Any) ->
     assert set(server.visits[0].headers) == {
         "host", "user-agent", "accept-encoding", "content-type", "content-length",
     }  # fmt: skip
+
+
+async def test_handles_forget_the_method_of_the_last_call(
+    transport: Transport, server: Any
+) -> None:
+    seen: list[str] = []
+
+    async def script(visit: Any) -> None:
+        seen.append(f"{visit.method} {len(visit.body)}")
+        await visit.reply(b"x")
+
+    server.script = script
+    calls: tuple[tuple[Any, bytes], ...] = (
+        ("POST", b"{}"), ("GET", b""), ("DELETE", b""), ("POST", b"{}"), ("GET", b""),
+    )  # fmt: skip
+    for method, body in calls:
+        request = Request(
+            method=method, url=server.base + "/x", headers=(), body=body, max_bytes=100
+        )
+        await whole(transport.start("a", ROUTE, request, on_sent=nothing))
+
+    assert seen == ["POST 2", "GET 0", "DELETE 0", "POST 2", "GET 0"]
+    assert server.connections == 1
 
 
 async def test_connection_is_reused_for_one_owner_only(transport: Transport, server: Any) -> None:
@@ -227,7 +242,7 @@ async def test_unread_answer_is_paused(transport: Transport, server: Any) -> Non
 async def test_paused_answer_is_read_to_its_end(
     transport: Transport, server: Any, settled: Any
 ) -> None:
-    content = bytes(range(256)) * 40_000
+    content = Random(0).randbytes(10_000_000)  # hardly gets shorter
 
     async def send_all(visit: Any) -> None:
         await visit.reply(gzip.compress(content), 200, "Content-Encoding: gzip")
@@ -238,6 +253,19 @@ async def test_paused_answer_is_read_to_its_end(
     await settled(lambda: exchange._paused)
 
     assert await whole(exchange) == content
+
+
+async def test_trailers_change_nothing(transport: Transport, server: Any) -> None:
+    async def script(visit: Any) -> None:
+        await visit.head(200, "X-A: b")
+        visit.writer.write(b"2\r\nok\r\n0\r\nHTTP/1.1 403 X: y\r\nX-A: c\r\n\r\n")
+
+    server.script = script
+    exchange = await start(transport, server.base)
+
+    assert await whole(exchange) == b"ok"
+    assert (exchange.status, exchange.headers["x-a"]) == (200, "b")
+    exchange.close()
 
 
 async def test_firehose_is_cut(transport: Transport, server: Any, settled: Any) -> None:
@@ -478,43 +506,6 @@ async def test_further_authorities_are_added(
     [bundle] = tmp_path.glob("*.pem")  # noqa: ASYNC240 - a test's own folder
     assert "# mine" in bundle.read_text()
     assert "BEGIN CERTIFICATE" in bundle.read_text()
-
-
-@pytest.fixture
-async def secure(server: Any, tmp_path: Path) -> AsyncIterator[tuple[str, Path]]:
-    """The scripted server behind TLS, and the authority that vouches for it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
-    now = datetime.now(UTC)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = Encoding.PEM
-    both = certificate.public_bytes(pem) + key.private_bytes(
-        pem, PrivateFormat.PKCS8, NoEncryption()
-    )
-    (tmp_path / "own.crt").write_bytes(both)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(tmp_path / "own.crt")
-
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.CancelledError):
-            await server.serve(reader, writer)
-
-    listening = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context)
-    port = listening.sockets[0].getsockname()[1]
-    yield f"https://127.0.0.1:{port}", tmp_path / "own.crt"
-    listening.close()
 
 
 async def test_own_authority_is_trusted(

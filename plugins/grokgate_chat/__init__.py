@@ -2,8 +2,15 @@
 
 from collections.abc import Iterable
 
-from grokgate.plugin import ModelCard, RouteSpec, hookimpl, load_cards
+from grokgate.plugin import ModelCard, RouteSpec, Settings, hookimpl, load_cards
 from grokgate_chat.routes import create_completion
+from grokgate_chat.settings import ChatSettings
+
+
+@hookimpl
+def grokgate_settings() -> type[Settings]:
+    """Bound the alternatives of one request."""
+    return ChatSettings
 
 
 @hookimpl

@@ -1,25 +1,25 @@
 """What a client sees of an upstream's answer, independent of streaming.
 
-Events go in, pieces come out: text for the channel "reasoning" or for "content". A unary reply
-joins the pieces, a stream sends them one by one; so both hold the same text. Reasoning ends where
-the answer begins: what comes later is dropped (`upstream-protocol.md` 2.11).
+Events go in, pieces come out: text for the channel "reasoning" or for "content", and tool calls. A
+unary reply joins the pieces, a stream sends them one by one; so both hold the same. Reasoning ends
+where the answer begins: what comes later is dropped (`upstream-protocol.md` 2.11).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from grokgate.openai import Estimate, estimate_prompt
+from grokgate.openai import Estimate
 from grokgate.upstream import (
     Activity,
     Citation,
-    Conversation,
     Event,
     Finished,
     Progress,
     TextDelta,
     ThinkingDelta,
+    ToolCall,
 )
 from grokgate.upstream import Source as SearchResult
 from grokgate_chat.schema import (
@@ -33,7 +33,7 @@ from grokgate_chat.schema import (
 )
 
 Channel: TypeAlias = Literal["reasoning", "content"]
-Piece: TypeAlias = tuple[Channel, str]
+Piece: TypeAlias = tuple[Channel, str] | ToolCall
 ThinkingFormat: TypeAlias = Literal["reasoning_content", "think_tag", "both"]
 
 _OPEN = "<think>\n"
@@ -81,6 +81,7 @@ class Answer:
         """Characters of content before the answer's own text."""
         self._text = Estimate()
         self._thought = Estimate()
+        self.has_calls = False
         self._citations: list[Citation] = []
         self._sources: dict[str, SearchResult] = {}
 
@@ -91,6 +92,8 @@ class Answer:
                 return self._answer(event.text)
             case ThinkingDelta():
                 return self._think(event)
+            case ToolCall():
+                return self._call(event)
             case Activity():
                 return self._line(_activity(event))
             case Progress():
@@ -130,22 +133,16 @@ class Answer:
         """Pages found, each once, in the order they came up."""
         return [SearchSource(title=page.title, url=page.url) for page in self._sources.values()]
 
-    def usage(self, prompt: Conversation, finished: Finished) -> CompletionUsage:
-        """Count the call: the upstream's own numbers where it has some, else the estimate."""
-        told = finished.usage
-        if told is not None:
-            counts = (told.input, told.output, told.reasoning)
-        else:
-            thought = self._thought.total
-            counts = (estimate_prompt(prompt), self._text.total + thought, thought)
-        read, written, reasoning = counts
-        return CompletionUsage(
-            prompt_tokens=read,
-            completion_tokens=written,
-            total_tokens=read + written,
-            completion_tokens_details=CompletionDetails(reasoning_tokens=reasoning),
-            grokgate=Provenance(estimated=told is None),
-        )
+    def output(self, finished: Finished) -> tuple[int, int]:
+        """Count what was written, and the reasoning in it; the upstream's own numbers win."""
+        if finished.usage is not None:
+            return finished.usage.output, finished.usage.reasoning
+        thought = self._thought.total
+        return self._text.total + thought, thought
+
+    def reason(self, finished: Finished) -> FinishReason:
+        """Name the end of the answer as clients know it."""
+        return "tool_calls" if self.has_calls else _FINISH_REASONS[finished.reason]
 
     def _answer(self, text: str) -> tuple[Piece, ...]:
         if not text:
@@ -155,6 +152,11 @@ class Answer:
             return (("content", text),)
         self._answering = True
         return (*self._close_tag(), ("content", text))
+
+    def _call(self, call: ToolCall) -> tuple[Piece, ...]:
+        self.has_calls = self._answering = True
+        self._text.add(call.name + call.arguments)
+        return (*self._close_tag(), call)
 
     def _think(self, event: ThinkingDelta) -> tuple[Piece, ...]:
         if self._answering or not event.text:
@@ -195,9 +197,26 @@ class Answer:
         return page.title if page is not None else ""
 
 
-def finish_reason(finished: Finished) -> FinishReason:
-    """Name the end of an answer as clients know it."""
-    return _FINISH_REASONS[finished.reason]
+def usage(answers: Iterable[tuple[Answer, Finished]], *, prompt: int) -> CompletionUsage:
+    """Count the alternatives of one request together.
+
+    Args:
+        answers: With their end markers.
+        prompt: Estimate of the input, taken where the upstream gives no number.
+    """
+    ended = list(answers)
+    told = [finished.usage.input for _, finished in ended if finished.usage is not None]
+    is_told = len(told) == len(ended)
+    read = max(told) if is_told else prompt
+    counts = [answer.output(finished) for answer, finished in ended]
+    written, reasoning = (sum(column) for column in zip(*counts, strict=True))
+    return CompletionUsage(
+        prompt_tokens=read,
+        completion_tokens=written,
+        total_tokens=read + written,
+        completion_tokens_details=CompletionDetails(reasoning_tokens=reasoning),
+        grokgate=Provenance(estimated=not is_told),
+    )
 
 
 def _activity(event: Activity) -> str:

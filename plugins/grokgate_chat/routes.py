@@ -1,14 +1,19 @@
 """``/v1/chat/completions``: a request's way from HTTP to an exchange, and the answer's way back."""
 
+from contextlib import AsyncExitStack
+from typing import Any
+
 from litestar import post
 from litestar.params import FromHeader, JSONBody
 
-from grokgate.openai import DONE, new_id
-from grokgate.plugin import Ctx, CurrentCaller, EventStream, Exchange, Settings
-from grokgate.upstream import Clock, Conversation
+from grokgate.openai import DONE, estimate_prompt, new_id
+from grokgate.plugin import Ctx, CurrentCaller, Emulated, EventStream, open_emulated
+from grokgate.upstream import Clock
 from grokgate_chat.attachments import attachments, load
+from grokgate_chat.interleave import Interleaved
 from grokgate_chat.reply import Head, StreamWriter, complete
 from grokgate_chat.schema import ChatChunk, ChatCompletion, ChatRequest
+from grokgate_chat.settings import ChatSettings
 from grokgate_chat.translate import (
     check,
     is_streamed,
@@ -17,6 +22,7 @@ from grokgate_chat.translate import (
     to_view,
     wants_usage,
 )
+from grokgate_chat.wanted import may_search, to_wanted
 
 _MEGABYTE = 2**20
 
@@ -28,7 +34,7 @@ _MEGABYTE = 2**20
     opt={"event": ChatChunk},
 )
 async def create_completion(
-    ctx: Ctx[Settings],
+    ctx: Ctx[ChatSettings],
     caller: CurrentCaller,
     data: JSONBody[ChatRequest],
     accept: FromHeader[str] = "",
@@ -37,37 +43,47 @@ async def create_completion(
     shared = ctx.shared
     streamed = is_streamed(data, default=shared.grok.stream, accept=accept)
     card = ctx.models.find(data.model, capability="chat", caller=caller).card
-    check(data, streamed=streamed)
+    check(data, streamed=streamed, most_choices=ctx.settings.max_choices)
+    wanted = to_wanted(data)
     limit = shared.limits.file_mb * _MEGABYTE
     blobs = await load(attachments(data), ctx.fetch, limit=limit, request_id=caller.request_id)
-    prompt = to_conversation(data, blobs)
-    call = to_call(prompt, card=card, caller=caller, options=shared.grok, streamed=streamed)
+    prompt = to_conversation(data, blobs, search=may_search(data, wanted))
+    answers = await open_emulated(
+        ctx.dispatcher,
+        to_call(prompt, card=card, caller=caller, options=shared.grok, streamed=streamed),
+        prompt,
+        wanted,
+        clock=ctx.clock,
+        choices=data.n or 1,
+    )
+    head = _head(data, answers[0], ctx.clock, units=estimate_prompt(prompt) + wanted.units)
     view = to_view(data, shared.grok)
-    exchange = await ctx.dispatcher.open(call)
-    head = _head(data, prompt, exchange, ctx.clock)
     if streamed:
-        writer = StreamWriter(exchange, head, view, include_usage=wants_usage(data))
-        return _stream(exchange, writer, keepalive_s=shared.grok.sse_keepalive_sec)
-    async with exchange:
-        return await complete(exchange, head, view)
+        writer = StreamWriter(answers, head, view, include_usage=wants_usage(data))
+        return _stream(answers, writer, keepalive_s=shared.grok.sse_keepalive_sec)
+    async with AsyncExitStack() as stack:
+        for answer in answers:
+            await stack.enter_async_context(answer)
+        return await complete(answers, head, view)
 
 
-def _head(data: ChatRequest, prompt: Conversation, exchange: Exchange, clock: Clock) -> Head:
+def _head(data: ChatRequest, answer: Emulated, clock: Clock, *, units: int) -> Head:
     return Head(
         id=new_id("chatcmpl-"),
         created=int(clock.now().timestamp()),
         model=data.model,
-        fingerprint=exchange.started.fingerprint if exchange.started is not None else None,
-        prompt=prompt,
+        fingerprint=answer.started.fingerprint if answer.started is not None else None,
+        input_units=units,
     )
 
 
-def _stream(exchange: Exchange, writer: StreamWriter, *, keepalive_s: float) -> EventStream:
-    return EventStream(
-        exchange,
-        writer.frames,
-        finish=writer.finish,
-        failure=writer.failure,
-        keepalive_s=keepalive_s,
-        terminator=DONE,
-    )
+def _stream(answers: list[Emulated], writer: StreamWriter, *, keepalive_s: float) -> EventStream:
+    ending: dict[str, Any] = {
+        "finish": writer.finish,
+        "failure": writer.failure,
+        "keepalive_s": keepalive_s,
+        "terminator": DONE,
+    }
+    if len(answers) == 1:
+        return EventStream(answers[0], writer.frames, **ending)
+    return EventStream(Interleaved(answers), writer.frames_of, **ending)

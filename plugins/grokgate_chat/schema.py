@@ -9,6 +9,8 @@ from grokgate.openai import ChatMessage
 from grokgate.upstream import Effort
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+ToolName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+(?![\s\S])", max_length=64)]
+"""Not with ``$``, which lets a line break pass at the end."""
 _Limited = Annotated[int, Meta(ge=1)]
 _Penalty = Annotated[float, Meta(ge=-2, le=2)]
 _Metadata = Annotated[
@@ -30,10 +32,79 @@ class Thinking(Struct, frozen=True, kw_only=True):
     type: Literal["enabled", "disabled"]
 
 
+class SchemaFormat(Struct, frozen=True, kw_only=True):
+    """A named JSON Schema for the answer."""
+
+    name: Annotated[str, Meta(max_length=64)]
+    schema: dict[str, Any]
+    description: str | None = None
+    strict: bool | None = None
+    """An answer that does not fit is an error."""
+
+
 class ResponseFormat(Struct, frozen=True, kw_only=True):
     """Form the answer is wanted in."""
 
     type: Literal["text", "json_object", "json_schema"]
+    json_schema: SchemaFormat | None = None
+
+
+class FunctionTool(Struct, frozen=True, kw_only=True):
+    """A function the model may call with a JSON object."""
+
+    name: ToolName
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    """JSON Schema of the object."""
+    strict: bool | None = None
+
+
+class CustomTool(Struct, frozen=True, kw_only=True):
+    """A tool the model may call with free text."""
+
+    name: ToolName
+    description: str | None = None
+    format: dict[str, Any] | None = None
+    """A grammar has no effect."""
+
+
+class ToolDeclaration(Struct, frozen=True, kw_only=True):
+    """A tool of the client."""
+
+    type: str
+    """``function`` or ``custom``."""
+    function: FunctionTool | None = None
+    custom: CustomTool | None = None
+
+
+class Named(Struct, frozen=True, kw_only=True):
+    """The name of a declared tool."""
+
+    name: str
+
+
+class NamedTool(Struct, frozen=True, kw_only=True):
+    """One declared tool."""
+
+    type: Literal["function", "custom"]
+    function: Named | None = None
+    custom: Named | None = None
+
+
+class AllowedTools(Struct, frozen=True, kw_only=True):
+    """Some of the declared tools."""
+
+    mode: Literal["auto", "required"]
+    tools: Annotated[Sequence[NamedTool], Meta(min_length=1)]
+
+
+class ToolChoice(Struct, frozen=True, kw_only=True):
+    """The tool that must be called, or the tools that may be."""
+
+    type: Literal["function", "custom", "allowed_tools"]
+    function: Named | None = None
+    custom: Named | None = None
+    allowed_tools: AllowedTools | None = None
 
 
 class ChatRequest(Struct, frozen=True, kw_only=True):
@@ -44,11 +115,8 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
             "frequency_penalty",
             "image_config",
             "logit_bias",
-            "max_completion_tokens",
-            "max_tokens",
             "metadata",
             "moderation",
-            "parallel_tool_calls",
             "prediction",
             "presence_penalty",
             "prompt_cache_key",
@@ -74,13 +142,16 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
     reasoning_effort: Effort | None = None
     thinking: Literal["enabled", "disabled"] | Thinking | None = None
     web_search_options: dict[str, Any] | None = None
-    """Allows the upstream's own search, which is allowed anyway."""
+    """Allows the upstream's own search beside tools or a JSON form too."""
 
     n: _Limited | None = None
     stop: str | Annotated[Sequence[str], Meta(max_length=4)] | None = None
     response_format: ResponseFormat | None = None
-    tools: Annotated[Sequence[dict[str, Any]], Meta(max_length=128)] | None = None
-    tool_choice: str | dict[str, Any] | None = None
+    tools: Annotated[Sequence[ToolDeclaration], Meta(max_length=128)] | None = None
+    tool_choice: Literal["none", "auto", "required"] | ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    max_completion_tokens: _Limited | None = None
+    max_tokens: _Limited | None = None
     functions: Any = None
     function_call: Any = None
     logprobs: bool | None = None
@@ -88,15 +159,12 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
     modalities: Sequence[str] | None = None
     audio: Any = None
 
-    max_completion_tokens: _Limited | None = None
-    max_tokens: _Limited | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
     presence_penalty: _Penalty | None = None
     frequency_penalty: _Penalty | None = None
     seed: int | None = None
     logit_bias: dict[str, Annotated[float, Meta(ge=-100, le=100)]] | None = None
-    parallel_tool_calls: bool | None = None
     verbosity: Literal["low", "medium", "high"] | None = None
     prediction: dict[str, Any] | None = None
     metadata: _Metadata | None = None
@@ -135,13 +203,45 @@ class SearchSource(Struct, frozen=True, kw_only=True):
     url: str
 
 
+class CalledFunctionReply(Struct, frozen=True, kw_only=True):
+    """A function and what it is called with."""
+
+    name: str
+    arguments: str
+    """One JSON object as text."""
+
+
+class CalledCustomReply(Struct, frozen=True, kw_only=True):
+    """A free-text tool and what it is called with."""
+
+    name: str
+    input: str
+
+
+class CallReply(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A call of a declared tool; has ``function`` or ``custom``, as ``type`` says."""
+
+    id: str
+    type: Literal["function", "custom"]
+    function: CalledFunctionReply | UnsetType = UNSET
+    custom: CalledCustomReply | UnsetType = UNSET
+
+
+class CallDelta(CallReply, frozen=True, kw_only=True):
+    """A whole call, as a stream gives it."""
+
+    index: int
+
+
 class AnswerMessage(Struct, frozen=True, kw_only=True):
     """The answer's text and what belongs to it."""
 
     role: Literal["assistant"] = "assistant"
     content: str | None
+    """None only beside calls."""
     refusal: str | None = None
     annotations: Sequence[Annotation] = ()
+    tool_calls: Sequence[CallReply] | UnsetType = UNSET
     reasoning_content: str | UnsetType = UNSET
     search_sources: Sequence[SearchSource] | UnsetType = UNSET
 
@@ -169,6 +269,7 @@ class Delta(LastDelta, frozen=True, kw_only=True):
     content: str | UnsetType = UNSET
     refusal: str | UnsetType | None = UNSET
     reasoning_content: str | UnsetType = UNSET
+    tool_calls: Sequence[CallDelta] | UnsetType = UNSET
 
 
 class PromptDetails(Struct, frozen=True, kw_only=True):

@@ -1,12 +1,13 @@
 """Chat requests → what the upstream is asked (`openai-contract.md` 3.1, 3.2). Pure.
 
 1. `check` applies the rules that hold between fields.
-2. `grokgate_chat.attachments` decodes and fetches what the messages attach.
-3. `to_conversation` puts texts and the resulting blobs in their places.
+2. `grokgate_chat.wanted` reads tools, form and limits.
+3. `grokgate_chat.attachments` decodes and fetches what the messages attach.
+4. `to_conversation` puts texts and the resulting blobs in their places.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NoReturn, Protocol, TypeAlias
 
 from grokgate.errors import InvalidRequest
@@ -28,7 +29,7 @@ from grokgate.openai import (
     calls_text,
     result_text,
 )
-from grokgate.plugin import Call, Caller, ModelCard
+from grokgate.plugin import Call, Caller, ModelCard, Send
 from grokgate.upstream import Attachment, Blob, Conversation, Effort, Message, Part, Role, Text
 from grokgate_chat.answer import ThinkingFormat, View
 from grokgate_chat.schema import ChatRequest, Thinking
@@ -62,8 +63,13 @@ def wants_usage(request: ChatRequest) -> bool:
     return request.stream_options is not None and bool(request.stream_options.include_usage)
 
 
-def check(request: ChatRequest, *, streamed: bool) -> None:
+def check(request: ChatRequest, *, streamed: bool, most_choices: int) -> None:
     """Apply the rules between fields, and refuse what would change the meaning if ignored.
+
+    Args:
+        request: Decoded.
+        streamed: How it is answered.
+        most_choices: The most that ``n`` may be.
 
     Raises:
         InvalidRequest: Names the field in ``param``.
@@ -71,31 +77,38 @@ def check(request: ChatRequest, *, streamed: bool) -> None:
     _refuse_unsupported(request)
     if request.stream_options is not None and not streamed:
         _refuse("stream_options", "'stream_options' is only allowed when 'stream' is true.")
+    if (request.n or 1) > most_choices:
+        raise InvalidRequest(
+            f"Invalid value for 'n': at most {most_choices} choices are allowed.",
+            code="integer_above_max_value",
+            param="n",
+        )
     _check_turns(request.messages)
     if not any(_has_substance(message) for message in request.messages):
         _refuse("messages", "The messages hold neither text nor an attachment.")
 
 
-def to_conversation(request: ChatRequest, blobs: Iterable[Blob]) -> Conversation:
+def to_conversation(
+    request: ChatRequest, blobs: Iterable[Blob], *, search: bool = True
+) -> Conversation:
     """Build the conversation; *blobs* are those of its attachments, in order."""
     names = _call_names(request.messages)
     waiting = iter(blobs)
     turns = tuple(_turn(message, names, waiting) for message in request.messages)
-    return Conversation(messages=turns, effort=_effort(request))
+    return Conversation(messages=turns, effort=_effort(request), search=search)
 
 
 def to_call(
     prompt: Conversation, *, card: ModelCard, caller: Caller, options: ChatOptions, streamed: bool
-) -> Call:
-    """Build the call that answers *prompt*."""
+) -> Callable[[Send], Call]:
+    """Return what builds a call about *prompt* from the function that sends it."""
     limit_s = options.stream_total_timeout if streamed else options.timeout
-    return Call(
-        caller=caller,
-        card=card,
-        send=lambda session: session.converse(prompt),
-        affinity=affinity(prompt, caller.key_id),
-        timeout_s=limit_s or None,
-    )
+    chain = affinity(prompt, caller.key_id)
+
+    def call(send: Send) -> Call:
+        return Call(caller=caller, card=card, send=send, affinity=chain, timeout_s=limit_s or None)
+
+    return call
 
 
 def to_view(request: ChatRequest, options: ChatOptions) -> View:
@@ -143,13 +156,8 @@ def _thinking(request: ChatRequest) -> str | None:
 def _refuse_unsupported(request: ChatRequest) -> None:
     """Refuse fields that ask for an answer of another shape or meaning than can be given."""
     unsupported = {
-        "tools": bool(request.tools),
-        "tool_choice": request.tool_choice not in (None, "none", "auto"),
         "functions": request.functions is not None,
         "function_call": request.function_call is not None,
-        "response_format": request.response_format and request.response_format.type != "text",
-        "n": (request.n or 1) > 1,
-        "stop": bool(request.stop),
         "logprobs": request.logprobs,
         "top_logprobs": (request.top_logprobs or 0) > 0,
         "modalities": any(word != "text" for word in request.modalities or ()),

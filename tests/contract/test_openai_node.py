@@ -106,6 +106,55 @@ def test_an_image_is_uploaded_with_the_prompt(node: str, gateway: Service) -> No
     assert "image/png" in run(node, gateway, "image")
 
 
+def test_tool_call(node: str, gateway: Service) -> None:
+    choice = run(node, gateway, "tools")
+
+    (call,) = choice["message"]["tool_calls"]
+    assert choice["finish_reason"] == "tool_calls"
+    assert call["function"] == {"name": "lookup_city", "arguments": '{"city":"Lisbon"}'}
+
+
+def test_stream_helper_accumulates_calls(node: str, gateway: Service) -> None:
+    choice = run(node, gateway, "toolStream")
+
+    calls = choice["message"]["tool_calls"]
+    assert choice["message"]["content"] == "I look that up."
+    assert [call["function"]["arguments"] for call in calls] == ['{"city":"Lisbon"}'] * 2
+
+
+def test_tools_are_run(node: str, gateway: Service) -> None:
+    result = run(node, gateway, "runTools")
+
+    assert result["asked"] == ["Lisbon"]
+    assert "sunny" in result["content"]
+
+
+def test_custom_tool(node: str, gateway: Service) -> None:
+    call = run(node, gateway, "customTool")
+
+    assert (call["type"], call["custom"]) == (
+        "custom",
+        {"name": "run_note", "input": "free <text>"},
+    )
+
+
+def test_structured_output(node: str, gateway: Service) -> None:
+    assert json.loads(run(node, gateway, "structured")) == {"city": "Porto"}
+
+
+def test_streamed_choices(node: str, gateway: Service) -> None:
+    result = run(node, gateway, "choices")
+
+    assert result["texts"][0] == result["texts"][1] != ""
+    assert result["reasons"] == ["stop", "stop"]
+
+
+def test_stop_and_length(node: str, gateway: Service) -> None:
+    result = run(node, gateway, "limits")
+
+    assert result == {"stopped": "Tokens flow down the ", "reason": "length", "count": 10}
+
+
 def test_models_are_listed_and_found(node: str, gateway: Service) -> None:
     result = run(node, gateway, "models")
 
@@ -123,6 +172,7 @@ def test_an_aborted_stream_ends_the_call(node: str, gateway: Service) -> None:
 REFUSALS = [
     ("wrongKey", "AuthenticationError", 401, "invalid_api_key", None),
     ("unknownModel", "NotFoundError", 404, "model_not_found", "model"),
+    ("noCall", "InternalServerError", 502, "empty_response", None),
     ("badValue", "BadRequestError", 400, "decimal_above_max_value", "temperature"),
     ("notOffered", "NotFoundError", 404, "endpoint_not_supported", None),
 ]

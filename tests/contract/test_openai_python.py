@@ -1,10 +1,13 @@
 """The OpenAI Python SDK, in strict validation, against a real server process."""
 
 import base64
+from collections.abc import Iterator
+from typing import Any
 
 import openai
 import pytest
 from openai import OpenAI
+from pydantic import BaseModel
 
 from service import Service
 
@@ -14,13 +17,14 @@ PNG = base64.b64decode(
 
 
 @pytest.fixture(scope="module")
-def client(gateway: Service) -> OpenAI:
-    return OpenAI(
+def client(gateway: Service) -> Iterator[OpenAI]:
+    with OpenAI(
         base_url=f"{gateway.base}/v1",
         api_key=gateway.key,
         max_retries=0,
         _strict_response_validation=True,
-    )
+    ) as client:
+        yield client
 
 
 def test_unary_answer_is_complete(client: OpenAI) -> None:
@@ -87,6 +91,208 @@ def test_an_image_is_uploaded_with_the_prompt(client: OpenAI) -> None:
     )
 
     assert "image/png" in (answer.choices[0].message.content or "")
+
+
+TOOLS = "Look it up\n@sim scenario=tools"
+LOOK: Any = {
+    "type": "function",
+    "function": {
+        "name": "lookup_city",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}},
+            "required": ["city"],
+            "additionalProperties": False,
+        },
+        "strict": True,
+    },
+}
+
+
+class City(BaseModel):
+    """Where somebody is."""
+
+    city: str
+
+
+def user(content: str) -> Any:
+    return [{"role": "user", "content": content}]
+
+
+def only_call(answer: Any) -> Any:
+    (call,) = answer.choices[0].message.tool_calls
+    return call
+
+
+def base64url(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize("style", ["valid", "nested", "broken repair=1"])
+def test_tool_call(client: OpenAI, style: str) -> None:
+    answer = client.chat.completions.create(
+        model="grok-4", messages=user(f"{TOOLS} style={style}"), tools=[LOOK]
+    )
+
+    call = only_call(answer)
+    assert answer.choices[0].finish_reason == "tool_calls"
+    assert call.type == "function"
+    assert call.id.startswith("call_")
+    assert (call.function.name, call.function.arguments) == ("lookup_city", '{"city":"Lisbon"}')
+
+
+@pytest.mark.parametrize("style", ["fenced", "undeclared", "broken repair=0"])
+def test_what_is_no_tool_call_is_text(client: OpenAI, style: str) -> None:
+    answer = client.chat.completions.create(
+        model="grok-4", messages=user(f"{TOOLS} style={style}"), tools=[LOOK]
+    )
+
+    (choice,) = answer.choices
+    assert (choice.finish_reason, choice.message.tool_calls) == ("stop", None)
+    assert "<tool_calls>" in (choice.message.content or "")
+
+
+def test_streamed_parallel_calls(client: OpenAI) -> None:
+    stream = client.chat.completions.create(
+        model="grok-4", messages=user(f"{TOOLS} calls=3"), tools=[LOOK], stream=True
+    )
+
+    choices = [chunk.choices[0] for chunk in stream if chunk.choices]
+    calls = [call for choice in choices for call in choice.delta.tool_calls or ()]
+    assert "".join(choice.delta.content or "" for choice in choices) == "I look that up."
+    assert [call.index for call in calls] == [0, 1, 2]
+    assert len({call.id for call in calls}) == 3
+    assert {call.function and call.function.arguments for call in calls} == {'{"city":"Lisbon"}'}
+    assert choices[-1].finish_reason == "tool_calls"
+
+
+def test_only_one_call_if_asked_so(client: OpenAI) -> None:
+    answer = client.chat.completions.create(
+        model="grok-4", messages=user(f"{TOOLS} calls=3"), tools=[LOOK], parallel_tool_calls=False
+    )
+
+    assert len(answer.choices[0].message.tool_calls or ()) == 1
+
+
+@pytest.mark.parametrize(
+    "choice", ["required", {"type": "function", "function": {"name": "lookup_city"}}]
+)
+def test_a_required_call_that_does_not_come_is_an_error(client: OpenAI, choice: Any) -> None:
+    made = client.chat.completions.create(
+        model="grok-4", messages=user(TOOLS), tools=[LOOK], tool_choice=choice
+    )
+    with pytest.raises(openai.InternalServerError) as caught:
+        client.chat.completions.create(
+            model="grok-4", messages=user("Just talk"), tools=[LOOK], tool_choice=choice
+        )
+
+    assert made.choices[0].finish_reason == "tool_calls"
+    assert caught.value.code == "empty_response"
+
+
+def test_custom_tool(client: OpenAI) -> None:
+    answer = client.chat.completions.create(
+        model="grok-4",
+        messages=user(f"{TOOLS} name=run_note args={base64url('free <text>')}"),
+        tools=[{"type": "custom", "custom": {"name": "run_note"}}],
+    )
+
+    call = only_call(answer)
+    assert call.type == "custom"
+    assert (call.custom.name, call.custom.input) == ("run_note", "free <text>")
+
+
+def test_a_tool_result_is_answered(client: OpenAI) -> None:
+    messages: Any = user(TOOLS)
+    first = client.chat.completions.create(model="grok-4", messages=messages, tools=[LOOK])
+    call = only_call(first)
+    messages += [
+        first.choices[0].message.model_dump(exclude_none=True),
+        {"role": "tool", "tool_call_id": call.id, "content": "It is sunny."},
+        *user("So?\n@sim scenario=echo"),
+    ]
+    second = client.chat.completions.create(model="grok-4", messages=messages, tools=[LOOK])
+
+    assert second.choices[0].finish_reason == "stop"
+    assert "So?" in (second.choices[0].message.content or "")
+
+
+def test_parse_reads_tool_arguments(client: OpenAI) -> None:
+    tool = openai.pydantic_function_tool(City, name="lookup_city")
+    answer = client.chat.completions.parse(model="grok-4", messages=user(TOOLS), tools=[tool])
+
+    call = only_call(answer)
+    assert call.function.parsed_arguments == City(city="Lisbon")
+
+
+def test_parse_reads_structured_output(client: OpenAI) -> None:
+    answer = client.chat.completions.parse(
+        model="grok-4",
+        messages=user('It is:\n```json\n{"city": "Porto"}\n```'),
+        response_format=City,
+    )
+
+    assert answer.choices[0].message.parsed == City(city="Porto")
+
+
+def test_streamed_structured_output(client: OpenAI) -> None:
+    with client.chat.completions.stream(
+        model="grok-4", messages=user('{"city": "Porto"}'), response_format=City
+    ) as stream:
+        final = stream.get_final_completion()
+
+    assert final.choices[0].message.parsed == City(city="Porto")
+
+
+def test_structured_output_that_does_not_come_is_an_error(client: OpenAI) -> None:
+    with pytest.raises(openai.InternalServerError) as caught:
+        client.chat.completions.parse(
+            model="grok-4", messages=user("No\n@sim scenario=long tokens=5"), response_format=City
+        )
+
+    assert caught.value.code == "structured_output_failed"
+
+
+def test_json_object(client: OpenAI) -> None:
+    answer = client.chat.completions.create(
+        model="grok-4",
+        messages=user('Sure: {"a": [1, 2]} is it.'),
+        response_format={"type": "json_object"},
+    )
+
+    assert answer.choices[0].message.content == '{"a": [1, 2]}'
+
+
+def test_streamed_choices(client: OpenAI) -> None:
+    stream = client.chat.completions.create(
+        model="grok-4",
+        messages=user("Tell me\n@sim scenario=long tokens=30"),
+        n=2,
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+
+    texts, reasons = {0: "", 1: ""}, {}
+    for chunk in stream:
+        for choice in chunk.choices:
+            texts[choice.index] += choice.delta.content or ""
+            reasons[choice.index] = choice.finish_reason
+    assert texts[0] == texts[1] != ""
+    assert reasons == {0: "stop", 1: "stop"}
+    assert chunk.usage
+    assert chunk.usage.completion_tokens > 30
+
+
+def test_stop_and_length(client: OpenAI) -> None:
+    text = user("Tell me\n@sim scenario=long tokens=200")
+    stopped = client.chat.completions.create(model="grok-4", messages=text, stop=["wire"])
+    cut = client.chat.completions.create(model="grok-4", messages=text, max_tokens=10)
+
+    assert stopped.choices[0].message.content == "Tokens flow down the "
+    assert stopped.choices[0].finish_reason == "stop"
+    assert cut.choices[0].finish_reason == "length"
+    assert cut.usage
+    assert cut.usage.completion_tokens == 10
 
 
 def test_models_are_listed_and_found(client: OpenAI) -> None:

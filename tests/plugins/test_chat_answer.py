@@ -3,18 +3,17 @@ import pytest
 from grokgate.upstream import (
     Activity,
     Citation,
-    Conversation,
     Event,
     Finished,
     Progress,
     Source,
     TextDelta,
     ThinkingDelta,
+    ToolCall,
     Usage,
 )
-from grokgate_chat.answer import Answer, Piece, View, finish_reason
+from grokgate_chat.answer import Answer, Piece, View, usage
 
-PROMPT = Conversation.of_text("a" * 100)
 SHOWN = View(reasoning=True)
 TAGGED = View(reasoning=True, thinking_format="think_tag")
 STORY: tuple[Event, ...] = (
@@ -32,7 +31,8 @@ def play(view: View, *events: Event) -> tuple[Answer, list[Piece]]:
 
 
 def text(pieces: list[Piece], channel: str) -> str:
-    return "".join(text for name, text in pieces if name == channel)
+    texts = (piece for piece in pieces if not isinstance(piece, ToolCall))
+    return "".join(text for name, text in texts if name == channel)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_reasoning_goes_where_the_view_says(view: View, reasoning: str, content:
 def test_empty_pieces_are_none() -> None:
     _, pieces = play(TAGGED, TextDelta(text=""), ThinkingDelta(text=""), *STORY)
 
-    assert all(text for _, text in pieces)
+    assert all(piece[1] for piece in pieces if not isinstance(piece, ToolCall))
     assert text(pieces, "content") == "<think>\nLet me see.\n</think>\nIt is."
 
 
@@ -148,19 +148,31 @@ def test_sources_are_kept_once_and_listed_when_wanted() -> None:
 @pytest.mark.parametrize("view", [View(reasoning=False), SHOWN, TAGGED], ids=["h", "field", "tag"])
 def test_usage_is_estimated_whatever_is_shown(view: View) -> None:
     answer, _ = play(view, ThinkingDelta(text="t" * 100), TextDelta(text="a" * 200))
-    usage = answer.usage(PROMPT, Finished())
+    counted = usage([(answer, Finished())], prompt=31)
 
-    assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (31, 81, 112)
-    assert usage.completion_tokens_details.reasoning_tokens == 27
-    assert usage.grokgate.estimated
+    assert (counted.prompt_tokens, counted.completion_tokens, counted.total_tokens) == (31, 81, 112)
+    assert counted.completion_tokens_details.reasoning_tokens == 27
+    assert counted.grokgate.estimated
 
 
 def test_numbers_of_the_upstream_win() -> None:
     answer, _ = play(SHOWN, TextDelta(text="a"))
-    usage = answer.usage(PROMPT, Finished(usage=Usage(input=5, output=7, reasoning=2)))
+    told = Finished(usage=Usage(input=5, output=7, reasoning=2))
 
-    assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (5, 7, 12)
-    assert not usage.grokgate.estimated
+    counted = usage([(answer, told), (answer, told)], prompt=31)
+
+    assert (counted.prompt_tokens, counted.completion_tokens, counted.total_tokens) == (5, 14, 19)
+    assert not counted.grokgate.estimated
+
+
+def test_a_call_ends_the_reasoning_and_counts() -> None:
+    call = ToolCall(id="call_1", name="look", arguments="{}")
+
+    answer, pieces = play(TAGGED, ThinkingDelta(text="Hm"), call, ThinkingDelta(text="late"))
+
+    assert pieces == [("content", "<think>\nHm"), ("content", "\n</think>\n"), call]
+    assert answer.output(Finished()) == (3, 1)
+    assert answer.reason(Finished()) == "tool_calls"
 
 
 @pytest.mark.parametrize(
@@ -172,4 +184,4 @@ def test_numbers_of_the_upstream_win() -> None:
     ],
 )
 def test_end_has_a_name_clients_know(finished: Finished, reason: str) -> None:
-    assert finish_reason(finished) == reason
+    assert Answer(SHOWN).reason(finished) == reason

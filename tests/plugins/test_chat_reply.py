@@ -10,14 +10,15 @@ from grokgate.errors import ContentRefused, GatewayError, UpstreamTimeout
 from grokgate.upstream import (
     Activity,
     Citation,
-    Conversation,
     Event,
     Finished,
     Source,
     TextDelta,
     ThinkingDelta,
+    ToolCall,
 )
 from grokgate_chat.answer import View
+from grokgate_chat.interleave import Item
 from grokgate_chat.reply import Head, StreamWriter, complete
 from grokgate_chat.schema import ChatChunk
 
@@ -28,13 +29,17 @@ HEAD = Head(
     created=1795291000,
     model="grok-4",
     fingerprint=None,
-    prompt=Conversation.of_text("Hi"),
+    input_units=5,
 )
 SHOWN = View(reasoning=True)
+CALL = ToolCall(id="call_1", name="look", arguments='{"a":"\u2028"}')
+NOTE = ToolCall(id="call_2", name="note", arguments="free text", custom=True)
 
 
 class Played:
     """An exchange that plays what the test wrote down; an error is raised in its place."""
+
+    further_input = 0
 
     def __init__(self, *events: Event, error: GatewayError | None = None) -> None:
         self._events = events
@@ -58,7 +63,7 @@ def stream(
     include_usage: bool = False,
 ) -> list[bytes]:
     exchange = Played()
-    writer = StreamWriter(exchange, head, view, include_usage=include_usage)
+    writer = StreamWriter([exchange], head, view, include_usage=include_usage)
     frames = [frame for event in events for frame in writer.frames(event)]
     if isinstance(finished, GatewayError):
         return [*frames, *writer.failure(finished)]
@@ -110,6 +115,8 @@ def test_frames_are_as_documented(*, include_usage: bool) -> None:
         TextDelta(text="Lis"),
         Citation(url="https://a.example", title="A", number=1, start=0, end=3),
         Source(url="https://a.example", title="A"),
+        CALL,
+        NOTE,
     )
     for frame in stream(events, include_usage=include_usage):
         chunk = msgspec.json.decode(frame[6:], type=ChatChunk)
@@ -185,7 +192,7 @@ async def test_unary_reply_is_the_one_of_the_contract() -> None:
     head = msgspec.structs.replace(HEAD, fingerprint="mh_1", model="alias")
     exchange = Played(ThinkingDelta(text="Hm"), TextDelta(text="Lis"), TextDelta(text="bon."))
 
-    completion = await complete(exchange, head, SHOWN)
+    completion = await complete([exchange], head, SHOWN)
 
     assert msgspec.to_builtins(completion) == {
         "id": "chatcmpl-1",
@@ -226,14 +233,16 @@ async def test_unary_reply_carries_sources_and_citations() -> None:
         Citation(number=1, url="https://a", start=0, end=1),
     )
 
-    message = (await complete(exchange, HEAD, SHOWN)).choices[0].message
+    message = (await complete([exchange], HEAD, SHOWN)).choices[0].message
 
     assert [each.url_citation.url for each in message.annotations] == ["https://a"]
     assert msgspec.to_builtins(message.search_sources) == [{"title": "A", "url": "https://a"}]
 
 
 async def test_moderation_in_mid_answer_keeps_what_was_said() -> None:
-    completion = await complete(Played(TextDelta(text="Half"), error=ContentRefused()), HEAD, SHOWN)
+    completion = await complete(
+        [Played(TextDelta(text="Half"), error=ContentRefused())], HEAD, SHOWN
+    )
 
     (choice,) = completion.choices
     assert (choice.message.content, choice.finish_reason) == ("Half", "content_filter")
@@ -249,7 +258,114 @@ async def test_moderation_in_mid_answer_keeps_what_was_said() -> None:
 )
 async def test_failure_is_no_completion(exchange: Played) -> None:
     with pytest.raises(GatewayError):
-        await complete(exchange, HEAD, SHOWN)
+        await complete([exchange], HEAD, SHOWN)
+
+
+def test_each_call_is_one_delta() -> None:
+    frames = stream([TextDelta(text="So"), CALL, NOTE])
+
+    assert deltas(frames)[2:] == [
+        {
+            "tool_calls": [
+                {
+                    "index": 0,
+                    "id": "call_1",
+                    "type": "function",
+                    "function": {"name": "look", "arguments": '{"a":"\u2028"}'},
+                }
+            ]
+        },
+        {
+            "tool_calls": [
+                {
+                    "index": 1,
+                    "id": "call_2",
+                    "type": "custom",
+                    "custom": {"name": "note", "input": "free text"},
+                }
+            ]
+        },
+        {},
+    ]
+    assert bodies(frames)[-1]["choices"][0]["finish_reason"] == "tool_calls"
+
+
+@pytest.mark.parametrize(
+    ("events", "content"), [((CALL,), None), ((TextDelta(text="So"), CALL), "So")]
+)
+async def test_content_is_null_beside_calls_only(
+    events: tuple[Event, ...], content: str | None
+) -> None:
+    (choice,) = (await complete([Played(*events)], HEAD, SHOWN)).choices
+
+    assert (choice.message.content, choice.finish_reason) == (content, "tool_calls")
+    assert msgspec.to_builtins(choice.message.tool_calls) == [
+        {
+            "id": "call_1",
+            "type": "function",
+            "function": {"name": "look", "arguments": CALL.arguments},
+        }
+    ]
+
+
+async def test_alternatives_have_their_own_index_and_one_usage() -> None:
+    one, two = Played(TextDelta(text="a" * 10)), Played(TextDelta(text="b" * 10))
+
+    completion = await complete([one, two], HEAD, SHOWN)
+
+    assert [(each.index, each.message.content) for each in completion.choices] == [
+        (0, "a" * 10),
+        (1, "b" * 10),
+    ]
+    assert (completion.usage.prompt_tokens, completion.usage.completion_tokens) == (5, 6)
+
+
+async def test_a_failed_alternative_fails_the_reply() -> None:
+    failing = Played(TextDelta(text="a"), error=UpstreamTimeout())
+
+    with pytest.raises(UpstreamTimeout):
+        await complete([Played(TextDelta(text="b")), failing], HEAD, SHOWN)
+
+
+def test_alternatives_of_a_stream_end_one_by_one() -> None:
+    writer = StreamWriter([Played(), Played()], HEAD, SHOWN, include_usage=False)
+    items: list[Item] = [
+        (0, TextDelta(text="a")),
+        (1, TextDelta(text="b")),
+        (1, ContentRefused()),
+        (0, Finished()),
+    ]
+
+    frames = [frame for item in items for frame in writer.frames_of(item)]
+
+    assert [
+        (choice["index"], choice["delta"].get("content"), choice["finish_reason"])
+        for body in bodies([*frames, *writer.finish()])
+        for choice in body["choices"]
+    ] == [
+        (0, "", None),
+        (0, "a", None),
+        (1, "", None),
+        (1, "b", None),
+        (1, None, "content_filter"),
+        (0, None, "stop"),
+    ]
+
+
+def test_a_failed_alternative_ends_the_stream_with_its_error() -> None:
+    writer = StreamWriter([Played(), Played()], HEAD, SHOWN, include_usage=False)
+
+    with pytest.raises(UpstreamTimeout):
+        writer.frames_of((1, UpstreamTimeout()))
+
+
+async def test_further_calls_count_as_input() -> None:
+    played = Played(TextDelta(text="a"))
+    played.further_input = 7
+
+    completion = await complete([played], HEAD, SHOWN)
+
+    assert completion.usage.prompt_tokens == 12
 
 
 VIEWS = st.builds(
@@ -263,6 +379,7 @@ TEXTS = st.text(min_size=1)
 EVENTS = st.lists(
     st.builds(TextDelta, text=TEXTS)
     | st.builds(ThinkingDelta, text=TEXTS, summary=st.booleans())
+    | st.builds(ToolCall, id=TEXTS, name=TEXTS, arguments=TEXTS, custom=st.booleans())
     | st.builds(Activity, tool=TEXTS, text=TEXTS)
     | st.builds(Source, url=TEXTS, title=TEXTS)
     | st.builds(Citation, number=st.just(1), url=TEXTS, start=st.just(0), end=st.just(1))
@@ -272,11 +389,11 @@ EVENTS = st.lists(
 @given(view=VIEWS, events=EVENTS)
 async def test_stream_says_the_same_as_the_unary_reply(view: View, events: list[Event]) -> None:
     frames = stream(events, view=view, include_usage=True)
-    unary = await complete(Played(*events), HEAD, view)
+    unary = await complete([Played(*events)], HEAD, view)
 
     message = msgspec.to_builtins(unary.choices[0].message)
     last = bodies(frames)[-2]["choices"][0]["delta"]
-    assert joined(frames, "content") == message["content"]
+    assert joined(frames, "content") == (message["content"] or "")
     assert joined(frames, "reasoning_content") == message.get("reasoning_content", "")
     assert last.get("annotations", []) == message["annotations"]
     assert last.get("search_sources") == message.get("search_sources")

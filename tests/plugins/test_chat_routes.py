@@ -14,6 +14,7 @@ from grokgate.errors import GatewayError, NoTokenAvailable, UpstreamTimeout
 from grokgate.openai import envelope
 from grokgate.plugin import Call, Caller, Capability, ModelCard, Offer, RouteSpec
 from grokgate.upstream import Conversation, Event, Finished, Started, TextDelta, ThinkingDelta
+from grokgate_chat.settings import ChatSettings
 
 HELLO: dict[str, Any] = {"model": "grok", "messages": [{"role": "user", "content": "Hi"}]}
 BROKEN_PICTURE = {"type": "image_url", "image_url": "!"}
@@ -53,7 +54,9 @@ class Gateway:
         self.exchange = FakeExchange(events, error)
         self.calls: list[Call] = []
         self.refusal: GatewayError | None = None
-        self.clock = SimpleNamespace(now=lambda: datetime.fromtimestamp(1795291000, UTC))
+        self.clock = SimpleNamespace(
+            now=lambda: datetime.fromtimestamp(1795291000, UTC), monotonic=lambda: 0.0
+        )
         self.dispatcher = self.models = self
         self.fetch = None
         settings = {
@@ -67,6 +70,7 @@ class Gateway:
             "sse_keepalive_sec": 15,
             **grok,
         }
+        self.settings = ChatSettings()
         self.shared = SimpleNamespace(
             grok=SimpleNamespace(**settings), limits=SimpleNamespace(file_mb=1)
         )
@@ -141,7 +145,7 @@ def test_streamed_answer() -> None:
 def test_call_carries_the_conversation_and_its_limits() -> None:
     gateway = Gateway(*ANSWER, timeout=7)
     sent: list[Conversation] = []
-    session: Any = SimpleNamespace(converse=sent.append)
+    session: Any = SimpleNamespace(converse=sent.append, native=frozenset())
 
     with gateway.client() as client:
         client.post("/v1/chat/completions", json=HELLO)
@@ -183,7 +187,7 @@ def test_failure_in_mid_stream_is_an_error_frame_before_done() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {**HELLO, "tools": [{"type": "function", "function": {"name": "f"}}]},
+        {**HELLO, "tools": [{"type": "web_search"}]},
         {**HELLO, "messages": [{"role": "user", "content": [BROKEN_PICTURE]}]},
     ],
     ids=["unsupported", "attachment"],

@@ -41,7 +41,10 @@ def test_ignored_fields_are_fields() -> None:
         ({"thinking": {"type": "x"}}, "Invalid enum value 'x' - at `$.thinking.type`"),
         ({"metadata": {"a": "b" * 513}}, "Expected `str` of length <= 512 - at `$.metadata[...]`"),
         ({"metadata": {"a": 1}}, "Expected `str`, got `int` - at `$.metadata[...]`"),
-        ({"tools": [{}] * 129}, "Expected `array` of length <= 128 - at `$.tools`"),
+        (
+            {"tools": [{"type": "function"}] * 129},
+            "Expected `array` of length <= 128 - at `$.tools`",
+        ),
         ({"verbosity": "loud"}, "Invalid enum value 'loud' - at `$.verbosity`"),
         ({"response_format": {}}, "Object missing required field `type` - at `$.response_format`"),
         ({"stream_options": 1}, "Expected `object | null`, got `int` - at `$.stream_options`"),

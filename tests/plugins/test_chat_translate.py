@@ -92,16 +92,8 @@ def test_reasoning_effort_wins_over_thinking_over_the_setting(
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("tools", [{"type": "function", "function": {"name": "look"}}]),
-        ("tool_choice", "required"),
-        ("tool_choice", {"type": "function", "function": {"name": "look"}}),
         ("functions", []),
         ("function_call", "auto"),
-        ("response_format", {"type": "json_object"}),
-        ("response_format", {"type": "json_schema", "json_schema": {"name": "a", "schema": {}}}),
-        ("n", 2),
-        ("stop", "END"),
-        ("stop", ["END"]),
         ("logprobs", True),
         ("top_logprobs", 1),
         ("modalities", ["text", "audio"]),
@@ -110,7 +102,7 @@ def test_reasoning_effort_wins_over_thinking_over_the_setting(
 )
 def test_what_would_change_the_meaning_is_refused(field: str, value: object) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        check(ask(**{field: value}), streamed=False)
+        check(ask(**{field: value}), streamed=False, most_choices=4)
 
     assert (caught.value.code, caught.value.param) == ("unsupported_parameter", field)
 
@@ -133,7 +125,7 @@ def test_what_would_change_the_meaning_is_refused(field: str, value: object) -> 
     ids=str,
 )
 def test_harmless_values_are_accepted(fields: dict[str, Any]) -> None:
-    check(ask(**fields), streamed=False)
+    check(ask(**fields), streamed=False, most_choices=4)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +151,7 @@ def test_faulty_conversations_are_refused(
     messages: list[dict[str, Any]], code: str, param: str
 ) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        check(ask(*messages), streamed=False)
+        check(ask(*messages), streamed=False, most_choices=4)
 
     assert (caught.value.code, caught.value.param) == (code, param)
 
@@ -176,15 +168,15 @@ def test_faulty_conversations_are_refused(
     ids=["tools", "refusal", "one_blank", "ends_with_assistant", "attachment_only"],
 )
 def test_usual_conversations_pass(messages: list[dict[str, Any]]) -> None:
-    check(ask(*messages), streamed=False)
+    check(ask(*messages), streamed=False, most_choices=4)
 
 
 def test_stream_options_need_a_stream() -> None:
     request = ask(stream_options={"include_usage": True})
 
-    check(request, streamed=True)
+    check(request, streamed=True, most_choices=4)
     with pytest.raises(InvalidRequest) as caught:
-        check(request, streamed=False)
+        check(request, streamed=False, most_choices=4)
     assert (caught.value.code, caught.value.param) == ("invalid_value", "stream_options")
 
 
@@ -298,6 +290,16 @@ def test_time_limit_follows_the_reply_mode(
     card = ModelCard(id="m", capability="chat", tier="basic", effort="low", created=0, wire={})
     caller = Caller(key_id="k", name="k")
 
-    call = to_call(conversation("Hi"), card=card, caller=caller, options=options, streamed=streamed)
+    build = to_call(
+        conversation("Hi"), card=card, caller=caller, options=options, streamed=streamed
+    )
+    call = build(lambda session: session.converse(conversation("Hi")))
 
-    assert call.timeout_s == limit_s
+    assert (call.timeout_s, call.caller) == (limit_s, caller)
+
+
+def test_more_choices_than_allowed_are_refused() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        check(ask(n=5), streamed=False, most_choices=4)
+
+    assert (caught.value.code, caught.value.param) == ("integer_above_max_value", "n")

@@ -8,6 +8,8 @@ from grokgate.upstream import Conversation, Text
 
 PER_MESSAGE = 4
 PER_ATTACHMENT = 512
+_MOST_PER_CHARACTER = 75
+"""Hundredths of a unit."""
 
 
 class Estimate:
@@ -25,10 +27,27 @@ class Estimate:
         if not text.isascii():
             self._wide += len(text) - len(text.encode("ascii", "ignore"))
 
+    def take(self, text: str, *, most: int) -> str:
+        """Count as much of the next piece as keeps the total within *most*; return that part."""
+        room = 100 * most - 27 * self._characters - 48 * self._wide
+        if len(text) * _MOST_PER_CHARACTER > room:
+            text = text[: _fitting(text, room)]
+        self.add(text)
+        return text
+
     @property
     def total(self) -> int:
         """Units so far: 0 for no text, else at least 1."""
         return -(-(27 * self._characters + 48 * self._wide) // 100)
+
+
+def _fitting(text: str, room: int) -> int:
+    """Return how many characters of *text* fit in *room* hundredths of a unit."""
+    for place, character in enumerate(text):
+        room -= 27 if character.isascii() else _MOST_PER_CHARACTER
+        if room < 0:
+            return place
+    return len(text)
 
 
 def estimate(text: str) -> int:

@@ -11,8 +11,10 @@ from grokgate.plugin.context import (
     PluginContext,
     SharedSettings,
 )
+from grokgate.plugin.emulated import Emulated, Send, open_emulated
 from grokgate.plugin.hookspecs import hookimpl
 from grokgate.plugin.records import (
+    AttemptRecord,
     Call,
     Caller,
     CallRecord,
@@ -26,6 +28,7 @@ from grokgate.plugin.records import (
 from grokgate.plugin.stream import EventStream
 
 __all__ = [
+    "AttemptRecord",
     "Call",
     "CallRecord",
     "Caller",
@@ -34,6 +37,7 @@ __all__ = [
     "Ctx",
     "CurrentCaller",
     "Dispatcher",
+    "Emulated",
     "EventStream",
     "Exchange",
     "Fetch",
@@ -42,8 +46,10 @@ __all__ = [
     "Offer",
     "PluginContext",
     "RouteSpec",
+    "Send",
     "Settings",
     "SharedSettings",
     "hookimpl",
     "load_cards",
+    "open_emulated",
 ]

@@ -86,6 +86,23 @@ class Caller(Struct, frozen=True, kw_only=True):
     """Route ids; None: all."""
 
 
+class AttemptRecord(Struct, frozen=True, kw_only=True):
+    """How one attempt of a call ended."""
+
+    upstream: str
+    account: str
+    """Short id."""
+    observation: Observation
+    units: int
+    """Charged."""
+    duration_s: float
+    """From the lease to its end."""
+    penalized: bool = False
+    """The account took the request's one ambiguous penalty."""
+    decision: int = 0
+    """Number of the scheduler's decision for the account, as ``grokgate explain`` shows it."""
+
+
 class CallRecord(Struct, frozen=True, kw_only=True):
     """How one call ended; given to ``grokgate_call_finished`` and to `CostRule.correct`."""
 
@@ -101,6 +118,10 @@ class CallRecord(Struct, frozen=True, kw_only=True):
     attempts: int
     duration_s: float
     first_event_s: float | None
+    tries: tuple[AttemptRecord, ...] = ()
+    """The attempts, first one first; empty in the record that `CostRule.correct` gets."""
+    error: str | None = None
+    """Code of the error that a failed call ended with."""
 
 
 class CostRule(Struct, frozen=True, kw_only=True):

@@ -15,6 +15,15 @@ const client = new OpenAI({
   maxRetries: 0,
 });
 
+const TOOLS = "Look it up\n@sim scenario=tools";
+const CITY = {
+  type: "object",
+  properties: { city: { type: "string" } },
+  required: ["city"],
+  additionalProperties: false,
+};
+const LOOK = { type: "function", function: { name: "lookup_city", parameters: CITY } };
+
 const ask = (content, more = {}) => ({
   model: "grok-4",
   messages: [{ role: "user", content }],
@@ -87,6 +96,88 @@ const cases = {
     return answer.choices[0].message.content;
   },
 
+  async tools() {
+    const answer = await client.chat.completions.create(ask(TOOLS, { tools: [LOOK] }));
+    return answer.choices[0];
+  },
+
+  async toolStream() {
+    const runner = client.chat.completions.stream(ask(`${TOOLS} calls=2`, { tools: [LOOK] }));
+    const whole = await runner.finalChatCompletion();
+    return whole.choices[0];
+  },
+
+  async runTools() {
+    const asked = [];
+    const runner = client.chat.completions.runTools(
+      ask(TOOLS, {
+        tools: [
+          {
+            type: "function",
+            function: {
+              ...LOOK.function,
+              parse: JSON.parse,
+              function: ({ city }) => {
+                asked.push(city);
+                return "sunny\n@sim scenario=echo";
+              },
+            },
+          },
+        ],
+      }),
+    );
+    return { asked, content: await runner.finalContent() };
+  },
+
+  async customTool() {
+    const args = Buffer.from("free <text>").toString("base64url");
+    const answer = await client.chat.completions.create(
+      ask(`${TOOLS} name=run_note args=${args}`, {
+        tools: [{ type: "custom", custom: { name: "run_note" } }],
+        tool_choice: { type: "custom", custom: { name: "run_note" } },
+      }),
+    );
+    return answer.choices[0].message.tool_calls[0];
+  },
+
+  async structured() {
+    const answer = await client.chat.completions.parse(
+      ask('It is {"city": "Porto"}', {
+        response_format: {
+          type: "json_schema",
+          json_schema: { name: "place", strict: true, schema: CITY },
+        },
+      }),
+    );
+    return answer.choices[0].message.content;
+  },
+
+  async choices() {
+    const stream = await client.chat.completions.create(
+      ask("Tell me\n@sim scenario=long tokens=30", { n: 2, stream: true }),
+    );
+    const texts = ["", ""];
+    const reasons = [];
+    for await (const chunk of stream) {
+      for (const choice of chunk.choices) {
+        texts[choice.index] += choice.delta.content ?? "";
+        if (choice.finish_reason) reasons[choice.index] = choice.finish_reason;
+      }
+    }
+    return { texts, reasons };
+  },
+
+  async limits() {
+    const text = "Tell me\n@sim scenario=long tokens=200";
+    const stopped = await client.chat.completions.create(ask(text, { stop: "wire" }));
+    const cut = await client.chat.completions.create(ask(text, { max_completion_tokens: 10 }));
+    return {
+      stopped: stopped.choices[0].message.content,
+      reason: cut.choices[0].finish_reason,
+      count: cut.usage.completion_tokens,
+    };
+  },
+
   async models() {
     const ids = [];
     for await (const model of client.models.list()) ids.push(model.id);
@@ -106,6 +197,10 @@ const cases = {
   },
 
   wrongKey: () => refusal(() => client.withOptions({ apiKey: "sk-wrong" }).models.list()),
+  noCall: () =>
+    refusal(() =>
+      client.chat.completions.create(ask("Just talk", { tools: [LOOK], tool_choice: "required" })),
+    ),
   unknownModel: () => refusal(() => client.chat.completions.create(ask("hi", { model: "grok-99" }))),
   badValue: () => refusal(() => client.chat.completions.create(ask("hi", { temperature: 9 }))),
   notOffered: () => refusal(() => client.embeddings.create({ model: "grok-4", input: "x" })),

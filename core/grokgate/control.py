@@ -1,29 +1,31 @@
-"""Commands that write, run by whoever owns the data folder.
+"""The socket by which the command line has the running service do things.
 
 ```text
 grokgate tokens import FILE ── service running? ──yes──> DATA_DIR/control.sock ──> Operations
                                       └──no──> take the folder's lock, open storage ──> Operations
 ```
 
-One request and one reply per connection, each a JSON object on one line. The socket has mode 0600:
-who may open it may read the data folder anyway, so there is no further credential.
+One request and one reply per connection, each a JSON object on one line; before its reply a long
+operation sends lines of progress. The socket has mode 0600: who may open it may read the data
+folder anyway, so there is no further credential.
 """
 
 import asyncio
 import os
+import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import anyio.to_thread
+import anyio
 import msgspec
-from msgspec import Struct
 
-from grokgate.errors import GatewayError, StateError
-from grokgate.keys import KeyRing
-from grokgate.tokens import ExportForm, ImportMode, TokenStore
+from grokgate.errors import StateError
+from grokgate.operations import OperationFailed, Operations, Progress
+
+__all__ = ["MAX_LINE", "SOCKET_NAME", "OperationFailed", "ask", "serve"]
 
 SOCKET_NAME = "control.sock"
 MAX_LINE = 256 << 20
@@ -31,134 +33,94 @@ MAX_LINE = 256 << 20
 REQUEST_S = 30.0
 """Seconds a request may take to arrive."""
 REPLY_S = 600.0
-"""Seconds a command waits for its reply; the longest import takes about a minute."""
+"""Seconds a command waits for the next line; the longest import takes about a minute."""
+STOP_S = 3.0
+"""Seconds an operation may take to end when the service stops; then it is cancelled."""
+_CANCELLED_S = 1.0
 _MAX_SOCKET_PATH = 100
 """Characters; the kernel takes 107."""
 
 
-class OperationFailed(Exception):
-    """The operation was refused; the message is for the operator's terminal."""
-
-
-class _Import(Struct, frozen=True, kw_only=True):
-    text: str
-    pool: str | None = None
-    mode: ImportMode = "add"
-
-
-class _Export(Struct, frozen=True, kw_only=True):
-    form: ExportForm = "a"
-
-
-class _Chosen(Struct, frozen=True, kw_only=True):
-    ids: tuple[str, ...]
-
-
-class _NewKey(Struct, frozen=True, kw_only=True):
-    name: str = ""
-
-
-class _NamedKey(Struct, frozen=True, kw_only=True):
-    key: str
-
-
-class Operations:
-    """What the command line may ask for, by name; the same code with and without a service."""
-
-    def __init__(self, tokens: TokenStore, keys: KeyRing) -> None:
-        self._tokens = tokens
-        self._keys = keys
-        self._table: Mapping[str, Callable[[Mapping[str, Any]], Awaitable[Any]]] = {
-            "tokens.import": self._import_tokens,
-            "tokens.export": self._export_tokens,
-            "tokens.list": self._list_tokens,
-            "tokens.remove": self._remove_tokens,
-            "tokens.disable": self._disable_tokens,
-            "tokens.enable": self._enable_tokens,
-            "keys.create": self._create_key,
-            "keys.list": self._list_keys,
-            "keys.revoke": self._revoke_key,
-        }
-
-    async def run(self, name: str, arguments: Mapping[str, Any]) -> Any:
-        """Run operation *name*; the result consists of JSON types.
-
-        Raises:
-            OperationFailed: No such operation, or it was refused.
-        """
-        operation = self._table.get(name)
-        if operation is None:
-            raise OperationFailed(f"unknown operation {name!r}")
-        try:
-            return msgspec.to_builtins(await operation(arguments))
-        except (GatewayError, ValueError) as error:
-            raise OperationFailed(str(error)) from error
-
-    async def _import_tokens(self, arguments: Mapping[str, Any]) -> Any:
-        wanted = msgspec.convert(arguments, _Import)
-        return await self._tokens.import_text(wanted.text, pool=wanted.pool, mode=wanted.mode)
-
-    async def _export_tokens(self, arguments: Mapping[str, Any]) -> Any:
-        wanted = msgspec.convert(arguments, _Export)
-        # In a thread: a second for 100 000 accounts.
-        return {"text": await anyio.to_thread.run_sync(self._tokens.export, wanted.form)}
-
-    async def _list_tokens(self, _arguments: Mapping[str, Any]) -> Any:
-        return self._tokens.listing()
-
-    async def _remove_tokens(self, arguments: Mapping[str, Any]) -> Any:
-        return await self._tokens.delete(msgspec.convert(arguments, _Chosen).ids)
-
-    async def _disable_tokens(self, arguments: Mapping[str, Any]) -> Any:
-        ids = msgspec.convert(arguments, _Chosen).ids
-        return await self._tokens.set_enabled(ids, enabled=False)
-
-    async def _enable_tokens(self, arguments: Mapping[str, Any]) -> Any:
-        ids = msgspec.convert(arguments, _Chosen).ids
-        return await self._tokens.set_enabled(ids, enabled=True)
-
-    async def _create_key(self, arguments: Mapping[str, Any]) -> Any:
-        wanted = msgspec.convert(arguments, _NewKey)
-        record, key = await self._keys.create(wanted.name)
-        return {"record": record, "key": key}
-
-    async def _list_keys(self, _arguments: Mapping[str, Any]) -> Any:
-        return self._keys.listing()
-
-    async def _revoke_key(self, arguments: Mapping[str, Any]) -> Any:
-        return await self._keys.revoke(msgspec.convert(arguments, _NamedKey).key)
+class _Gone(Exception):
+    """Whoever asked has left."""
 
 
 @asynccontextmanager
-async def serve(data_dir: Path, operations: Operations, *, log: Any) -> AsyncIterator[None]:
-    """Answer the command line on the data folder's control socket until the context is left."""
+async def serve(
+    data_dir: Path, operations: Operations, *, log: Any, stop_s: float = STOP_S
+) -> AsyncIterator[None]:
+    """Answer the command line on the data folder's control socket until the context is left.
+
+    Operations under way then have *stop_s* seconds to end; afterwards they are cancelled, so that
+    none outlives what it works on.
+    """
+    answering: set[asyncio.Task[Any]] = set()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def progress(done: Any) -> None:
+            try:
+                await _send(writer, {"progress": done})
+            except OSError as error:
+                raise _Gone from error
+
+        task = asyncio.current_task()
+        assert task is not None
+        answering.add(task)
+        task.add_done_callback(answering.discard)
         try:
-            writer.write(await _reply(reader, operations, log=log))
-            await writer.drain()
+            await _send(writer, await _reply(reader, operations, progress, log=log))
         except (OSError, ValueError):  # gone, too late or too long, or no JSON
             log.warning("control_request_unreadable")
+        except _Gone:
+            log.info("control_client_gone")
         finally:
             writer.close()
 
     path = data_dir / SOCKET_NAME
     path.unlink(missing_ok=True)
-    with _short(path) as address:
-        mask = os.umask(0o177)
-        try:
-            server = await asyncio.start_unix_server(answer, address, limit=MAX_LINE)
-        finally:
-            os.umask(mask)
+    server = await asyncio.start_unix_server(answer, sock=_bound(path), limit=MAX_LINE)
     try:
         yield
     finally:
         server.close()
         path.unlink(missing_ok=True)
+        await _ended(answering, stop_s)
 
 
-async def ask(data_dir: Path, name: str, arguments: Mapping[str, Any]) -> Any:
-    """Let the running service do *name*.
+def _bound(path: Path) -> socket.socket:
+    """Make the socket, in one go: the mask that keeps others out is the whole process's."""
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mask = os.umask(0o177)
+    try:
+        with _short(path) as address:
+            bound.bind(address)
+    except OSError:
+        bound.close()
+        raise
+    finally:
+        os.umask(mask)
+    return bound
+
+
+async def _ended(tasks: set[asyncio.Task[Any]], stop_s: float) -> None:
+    """Let *tasks* end, and cancel those that do not."""
+    if not tasks:
+        return
+    with anyio.CancelScope(shield=True):
+        _, late = await asyncio.wait(tasks, timeout=stop_s)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=_CANCELLED_S)
+
+
+async def ask(
+    data_dir: Path,
+    name: str,
+    arguments: Mapping[str, Any],
+    progress: Callable[[Any], None] | None = None,
+) -> Any:
+    """Let the running service do *name*; *progress* is told what it has done so far.
 
     Raises:
         ConnectionError: No service runs on this data folder.
@@ -171,38 +133,54 @@ async def ask(data_dir: Path, name: str, arguments: Mapping[str, Any]) -> Any:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ConnectionRefusedError(str(error)) from error
     try:
-        async with asyncio.timeout(REPLY_S):
-            writer.write(msgspec.json.encode({"operation": name, "arguments": arguments}) + b"\n")
-            await writer.drain()
-            line = await reader.readline()
-    except OSError as error:  # a timeout is one too
+        await _send(writer, {"operation": name, "arguments": arguments})
+        reply = await _next_line(reader)
+        while "progress" in reply:
+            if progress is not None:
+                progress(reply["progress"])
+            reply = await _next_line(reader)
+    except (OSError, ValueError) as error:  # a timeout is an OSError; ValueError: line too long
         raise StateError("The running service did not answer; its log says why.") from error
     finally:
         writer.close()
         with suppress(OSError):
             await writer.wait_closed()
-    if not line:
-        raise StateError("The running service closed the connection; its log says why.")
-    reply = msgspec.json.decode(line, type=dict[str, Any])
     if "error" in reply:
         raise OperationFailed(reply["error"])
     return reply["result"]
 
 
-async def _reply(reader: asyncio.StreamReader, operations: Operations, *, log: Any) -> bytes:
+async def _next_line(reader: asyncio.StreamReader) -> dict[str, Any]:
+    async with asyncio.timeout(REPLY_S):
+        line = await reader.readline()
+    if not line.endswith(b"\n"):
+        raise StateError("The running service closed the connection; its log says why.")
+    return msgspec.json.decode(line, type=dict[str, Any])
+
+
+async def _send(writer: asyncio.StreamWriter, value: Mapping[str, Any]) -> None:
+    writer.write(msgspec.json.encode(value) + b"\n")
+    await writer.drain()
+
+
+async def _reply(
+    reader: asyncio.StreamReader, operations: Operations, progress: Progress, *, log: Any
+) -> Mapping[str, Any]:
     async with asyncio.timeout(REQUEST_S):
         line = await reader.readline()
     request = msgspec.json.decode(line, type=dict[str, Any])
     name = str(request.get("operation", ""))
     try:
-        result = await operations.run(name, request.get("arguments") or {})
+        result = await operations.run(name, request.get("arguments") or {}, progress)
     except OperationFailed as error:
-        return msgspec.json.encode({"error": str(error)}) + b"\n"
+        return {"error": str(error)}
+    except _Gone:
+        raise
     except Exception:  # a fence: one bad request must not end the socket
         log.exception("control_operation_failed", operation=name)
-        return msgspec.json.encode({"error": "the operation failed; the log says why"}) + b"\n"
+        return {"error": "the operation failed; the log says why"}
     log.info("control_operation", operation=name)
-    return msgspec.json.encode({"result": result}) + b"\n"
+    return {"result": result}
 
 
 @contextmanager

@@ -5,30 +5,38 @@ Start: plugins → settings → stores → home → drivers → lifespans → co
 flushed, stores closed. One `AsyncExitStack` in `Gateway.run` keeps that order whatever fails.
 """
 
-import asyncio
 import ipaddress
+import os
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
-import anyio
 import structlog
 
 from grokgate import control, registry
+from grokgate.arrangement import Arrangement
+from grokgate.background import background
 from grokgate.catalog import Catalog, Usable
 from grokgate.clock import SystemClock
-from grokgate.control import Operations
+from grokgate.contexts import Context
 from grokgate.dispatch import Dispatch
+from grokgate.dispatch.explain import Explainer
+from grokgate.dispatch.journal import Journal
+from grokgate.dispatch.preparing import Preparation
+from grokgate.doctor import Examiner
 from grokgate.drain import Drain
-from grokgate.errors import StartupError
+from grokgate.drift import Drift
+from grokgate.errors import StartupError, StateError, StoreUnavailable
 from grokgate.fetch import GuardedFetch
+from grokgate.health import Live
 from grokgate.keys import KeyRing
-from grokgate.observers import Observers
-from grokgate.plugin.context import Dispatcher, Fetch, Models
-from grokgate.plugin.records import Caller, CallRecord, Settings
+from grokgate.lifespans import enter_lifespans
+from grokgate.observers import Observers, count_call, watch_home
+from grokgate.operations import Operations
+from grokgate.plugin.records import Caller, CallRecord
 from grokgate.refresh import Refresh
 from grokgate.registry import LoadedPlugin, PluginSource
 from grokgate.run_options import RunOptions
@@ -37,56 +45,19 @@ from grokgate.scheduler.memory import MemoryHome
 from grokgate.settings import (
     Boot,
     Declaration,
-    SettingsStore,
     Snapshot,
     Switch,
     read_boot,
     setting_keys,
 )
 from grokgate.storage.meta import begin_run, end_run
-from grokgate.stores import Stores, open_stores
+from grokgate.stores import Stores, database_path, no_database, open_stores
 from grokgate.telemetry import Metrics
 from grokgate.tokens import TokenRecord, TokenStore
-from grokgate.upstream import Clock, Tier, UpstreamContext, UpstreamSpec
+from grokgate.upstream import Clock, Tier, UpstreamContext
 from grokgate.upstreams import Upstreams, order
 
-_RESTART_S = 1.0
-"""Pause before background work that failed is begun again."""
-LIFESPAN_S = 30.0
-"""Seconds a plugin has to start, and again to stop."""
 _ANONYMOUS = Caller(key_id="anonymous", name="anonymous")
-
-
-class Context:
-    """A plugin's view of the gateway (`grokgate.plugin.PluginContext`)."""
-
-    def __init__(self, gateway: "Gateway", plugin: LoadedPlugin) -> None:
-        self._gateway = gateway
-        self._section = plugin.settings or Settings
-        self.plugin = plugin.name
-        self.models: Models = gateway.catalog
-        self.clock = gateway.clock
-        self.log = gateway.log.bind(plugin=plugin.name)
-
-    @property
-    def dispatcher(self) -> Dispatcher:
-        """Leases accounts for this plugin's calls."""
-        return self._gateway.dispatch.for_plugin(self.plugin)
-
-    @property
-    def fetch(self) -> Fetch:
-        """The guarded way to an address that a client gave."""
-        return self._gateway.fetch
-
-    @property
-    def settings(self) -> Any:
-        """The plugin's section now."""
-        return self._gateway.settings.snapshot.get(self._section)
-
-    @property
-    def shared(self) -> Snapshot:
-        """Core sections of the same snapshot."""
-        return self._gateway.settings.snapshot
 
 
 class Gateway:
@@ -109,6 +80,7 @@ class Gateway:
     home: MemoryHome
     dispatch: Dispatch
     fetch: GuardedFetch
+    journal: Journal
 
     def __init__(
         self,
@@ -134,14 +106,10 @@ class Gateway:
             check_rules=CostTable,
             log=self.log,
         )
-        pointers = self._sandbox_pointers()
-        self.specs: Mapping[str, UpstreamSpec] = {
-            name: spec
-            for name, spec in self.registry.upstreams.items()
-            if options.sandbox is None or name in pointers
-        }
-        """Upstreams to open: with a sandbox, only those that can be pointed there."""
-        self.settings = self._load_settings(pointers)
+        self._arrangement = Arrangement(self.plugins, self.registry.upstreams, options, self.log)
+        self.specs = self._arrangement.specs
+        """Upstreams to open, by id."""
+        self.settings = self._arrangement.load_settings(environ)
         self.catalog = Catalog(
             (card for plugin in self.plugins for card in plugin.models),
             order=self._upstream_order,
@@ -150,6 +118,8 @@ class Gateway:
             usable=self._usable,
         )
         self.metrics = Metrics()
+        self.drift = Drift(now_ms=lambda: int(self.clock.now().timestamp() * 1000), log=self.log)
+        self._rules = CostTable(rule for plugin in self.plugins for rule in plugin.cost_rules)
         self.drain = Drain(grace_s=lambda: self.settings.snapshot.server.shutdown_grace_sec)
         self._contexts = {plugin.name: Context(self, plugin) for plugin in self.plugins}
         self._observers = Observers(
@@ -170,26 +140,18 @@ class Gateway:
 
     def anonymous(self) -> Caller | None:
         """Return the caller to assume without a key; None: a key is needed (F-API-02)."""
-        allowed = self.settings.snapshot.app.allow_anonymous and self._on_loopback()
+        allowed = self.settings.snapshot.app.allow_anonymous and self.on_loopback()
         return _ANONYMOUS if allowed else None
 
     @property
     def declarations(self) -> list[Declaration]:
         """Settings sections of the plugins."""
-        return [
-            Declaration(plugin.name, plugin.settings)
-            for plugin in self.plugins
-            if plugin.settings is not None
-        ]
+        return self._arrangement.declarations
 
     @property
     def switches(self) -> list[Switch]:
         """Switches of all routes."""
-        return [
-            Switch(route.id, plugin.name, route.default_enabled, route.requires)
-            for plugin in self.plugins
-            for route in plugin.routes
-        ]
+        return self._arrangement.switches
 
     @property
     def enabled_routes(self) -> frozenset[str]:
@@ -205,11 +167,7 @@ class Gateway:
     async def run(self) -> AsyncIterator[None]:
         """Open everything in order; leaving the context closes it in reverse."""
         async with AsyncExitStack() as stack:
-            stores = await stack.enter_async_context(
-                open_stores(
-                    self.boot, self._environ, specs=self.specs, clock=self.clock, log=self.log
-                )
-            )
+            stores = await stack.enter_async_context(self._stores())
             await self._open_keys(stores)
             await self._erase_removed()
             await self._open_home(stack, stores)
@@ -218,51 +176,73 @@ class Gateway:
             self.fetch = GuardedFetch(
                 lambda: self.settings.snapshot.limits, self.options.data_dir / "tmp", log=self.log
             )
-            await self._enter_lifespans(stack)
-            operations = Operations(self.tokens, self.keys)
+            await enter_lifespans(
+                stack, self.registry, self._contexts, failed=self._withdraw, log=self.log
+            )
+            operations = Operations(
+                self.tokens,
+                self.keys,
+                Live(self.home, refresh),
+                self.explainer(),
+                self._examiner(upstreams, spent=refresh.soon),
+            )
             await stack.enter_async_context(
                 control.serve(self.options.data_dir, operations, log=self.log)
             )
             if self.options.sandbox_accounts:
                 await self.tokens.import_text(self.options.sandbox_accounts)
-            await stack.enter_async_context(
-                self._background(self.settings.run, self.home.run, refresh.run)
+            works = (
+                self.settings.run,
+                self.home.run,
+                self.journal.run,
+                refresh.run,
+                self._preparation(stack).run,
             )
+            await stack.enter_async_context(background(*works, log=self.log))
             self._ready = True
             try:
                 yield
             finally:
                 self._ready = False
 
+    @asynccontextmanager
+    async def examine(self) -> AsyncIterator[Operations]:
+        """Open stores and drivers alone: for a command that tries accounts while no service runs.
+
+        Raises:
+            StateError: A service runs after all, there is nothing yet, or the state is damaged.
+        """
+        made_up = self.options.sandbox_accounts
+        if not made_up:
+            self._require_database()
+        async with AsyncExitStack() as stack:
+            stores = await stack.enter_async_context(self._stores())
+            self.keys, self.tokens = stores.keys, stores.tokens
+            if made_up:
+                await self.tokens.import_text(made_up)
+            upstreams = await stack.enter_async_context(self._upstreams().open())
+            yield Operations(self.tokens, self.keys, examiner=self._examiner(upstreams))
+
+    def _require_database(self) -> None:
+        path = database_path(self.boot)
+        if not path.exists():
+            raise StateError(no_database(self.boot.data_dir, path))
+
+    @asynccontextmanager
+    async def look(self) -> AsyncIterator[Operations]:
+        """Open the stores alone: for a command that looks while no service runs.
+
+        Raises:
+            StateError: A service runs after all, there is nothing yet, or the state is damaged.
+        """
+        self._require_database()
+        async with self._stores() as stores:
+            self.keys, self.tokens = stores.keys, stores.tokens
+            self._make_home(stores)
+            self.home.load(self.tokens.records.values())
+            yield Operations(self.tokens, self.keys, explainer=self.explainer())
+
     # -- what the settings and plugins make --------------------------------------------------
-
-    def _sandbox_pointers(self) -> dict[str, Mapping[str, Any]]:
-        """Return the settings that point each upstream at the sandbox, where there is one."""
-        pointers: dict[str, Mapping[str, Any]] = {}
-        for name, spec in self.registry.upstreams.items():
-            if self.options.sandbox is None or spec.sandbox is None:
-                continue
-            try:
-                pointers[name] = spec.sandbox(self.options.sandbox)
-            except Exception:  # a fence: the upstream stays closed
-                self.log.exception("upstream_without_sandbox", upstream=name)
-        return pointers
-
-    def _load_settings(self, pointers: Mapping[str, Mapping[str, Any]]) -> SettingsStore:
-        pointed = {key: value for pointer in pointers.values() for key, value in pointer.items()}
-        owners = {spec.id: plugin for plugin in self.plugins for spec in plugin.upstreams}
-        return SettingsStore.load(
-            data_dir=self.options.data_dir,
-            declarations=self.declarations,
-            switches=self.switches,
-            profiles={
-                name: _profile(spec, owners[name].settings) for name, spec in self.specs.items()
-            },
-            environ=self._environ,
-            overlay={**pointed, **self.options.overlay},
-            log=self.log,
-            create=not self.options.look_only,
-        )
 
     def _upstream_order(self) -> tuple[str, ...]:
         return order(self.specs, self.settings.snapshot.upstreams.order)
@@ -279,7 +259,8 @@ class Gateway:
 
         return usable
 
-    def _on_loopback(self) -> bool:
+    def on_loopback(self) -> bool:
+        """Tell whether the listen address is reachable from this machine alone."""
         host = self.boot.server.host
         try:
             return ipaddress.ip_address(host).is_loopback
@@ -288,10 +269,22 @@ class Gateway:
 
     # -- what a start opens ------------------------------------------------------------------
 
+    def _stores(self) -> AbstractAsyncContextManager[Stores]:
+        # To be stopped is the command; it would only start another worker in place of this one.
+        holder = os.getppid() if self.options.announce else None
+        return open_stores(
+            self.boot,
+            self._environ,
+            specs=self.specs,
+            clock=self.clock,
+            log=self.log,
+            holder=holder,
+        )
+
     async def _open_keys(self, stores: Stores) -> None:
         self.keys, self.tokens = stores.keys, stores.tokens
         self.objects = stores.objects
-        if self.settings.snapshot.app.allow_anonymous and not self._on_loopback():
+        if self.settings.snapshot.app.allow_anonymous and not self.on_loopback():
             raise StartupError(
                 "app.allow_anonymous works only while the listen address is loopback. Unset it, "
                 "or set SERVER_HOST=127.0.0.1."
@@ -301,7 +294,7 @@ class Gateway:
         self.first_key = await self.keys.ensure_first_key()
 
     def _take_config_keys(self, snapshot: Snapshot) -> None:
-        refused = self.keys.set_config_keys(snapshot.app.api_key, loopback=self._on_loopback())
+        refused = self.keys.set_config_keys(snapshot.app.api_key, loopback=self.on_loopback())
         for sentence in refused:
             self.log.warning("config_key_refused", detail=sentence)
 
@@ -315,55 +308,100 @@ class Gateway:
 
     async def _open_home(self, stack: AsyncExitStack, stores: Stores) -> None:
         """Load the ledger; at the stop, flush it and note that nothing was lost."""
+        self._make_home(stores)
+        async with stores.database.write() as connection:
+            clean = await begin_run(connection)
+        self.home.load(self.tokens.records.values(), unclean=not clean)
+
+        async def close() -> None:
+            await self._flush_journal()
+            await self.home.aclose()
+            async with stores.database.write() as connection:
+                await end_run(connection)
+
+        stack.push_async_callback(close)
+        watch_home(self.metrics, self.home.view, upstreams=self.specs)
+        self.metrics.watch_total("decisions_lost", lambda: self.journal.lost)
+
+    def _make_home(self, stores: Stores) -> None:
         self.home = MemoryHome(
-            specs=self.specs.values(),
+            specs=tuple(self.specs.values()),
             settings=lambda: self.settings.snapshot,
             clock=self.clock,
             rng=self.rng,
             log=self.log,
             writer=self.tokens.write_states,
         )
-        async with stores.database.write() as connection:
-            clean = await begin_run(connection)
-        self.home.load(self.tokens.records.values(), unclean=not clean)
+        self.journal = Journal(
+            stores.database,
+            self.home.decisions,
+            clock=self.clock,
+            delay_s=lambda: self.settings.snapshot.token.save_delay_ms / 1000,
+            log=self.log,
+        )
 
-        async def close() -> None:
-            await self.home.aclose()
-            async with stores.database.write() as connection:
-                await end_run(connection)
+    async def _flush_journal(self) -> None:
+        """Write the last decisions; what cannot be written is of no use after the stop."""
+        try:
+            await self.journal.flush()
+        except StoreUnavailable:
+            self.log.warning("decisions_not_written", error=StoreUnavailable.__name__)
 
-        stack.push_async_callback(close)
-        self.metrics.watch("leases_open", lambda: self.home.view().leases_open)
-        self.metrics.watch("queue_depth", lambda: self.home.view().queue_depth)
-        self.metrics.watch("ledger_imbalance", lambda: self.home.view().ledger_imbalance)
-        self.metrics.watch_labelled("tokens", ("pool", "status"), self._count_tokens)
+    def explainer(self) -> Explainer:
+        """Make what tells about decisions; needs what `run` or `look` opens."""
+        return Explainer(
+            home=self.home,
+            journal=self.journal,
+            catalog=self.catalog,
+            keys=self.keys,
+            records=lambda: self.tokens.records,
+            specs=self.specs,
+            rules=self._rules,
+            settings=lambda: self.settings.snapshot,
+        )
 
-    def _count_tokens(self) -> dict[tuple[str, ...], float]:
-        return dict(self.home.view().tokens.items())
+    def _examiner(
+        self, upstreams: Upstreams, *, spent: Callable[[str], None] | None = None
+    ) -> Examiner:
+        return Examiner(
+            upstreams=upstreams,
+            records=self.tokens.records,
+            catalog=self.catalog,
+            section=lambda upstream: self._contexts[self._arrangement.owners[upstream]].settings,
+            settings=lambda: self.settings.snapshot,
+            clock=self.clock,
+            spent=spent,
+            log=self.log,
+        )
 
     def _upstreams(self) -> Upstreams:
+        owners = self._arrangement.owners
         contexts = {
-            spec.id: UpstreamContext(
-                settings=partial(getattr, self._contexts[plugin.name], "settings"),
-                log=self._contexts[plugin.name].log,
+            upstream: UpstreamContext(
+                settings=partial(getattr, self._contexts[owners[upstream]], "settings"),
+                log=self._contexts[owners[upstream]].log,
                 clock=self.clock,
             )
-            for plugin in self.plugins
-            for spec in plugin.upstreams
-            if spec.id in self.specs
+            for upstream in self.specs
         }
-        return Upstreams(self.specs, contexts, self.tokens.records)
+        return Upstreams(self.specs, contexts, self.tokens.records, plugins=owners)
 
     def _open_dispatch(self, upstreams: Upstreams) -> Refresh:
+        for upstream in self.specs:
+            if not upstreams.is_open(upstream):
+                self.metrics.plugin_fault(upstreams.plugin_of(upstream))
         refresh = Refresh(
             home=self.home,
             upstreams=upstreams,
             records=self.tokens.records,
+            edits=self.tokens,
             buckets=self.catalog.buckets,
             settings=lambda: self.settings.snapshot,
             clock=self.clock,
             rng=self.rng,
             log=self.log,
+            on_error=self.metrics.quota_sync_failed,
+            drifted=self._drifted,
         )
 
         async def edited(records: Sequence[TokenRecord]) -> None:
@@ -376,79 +414,45 @@ class Gateway:
             home=self.home,
             upstreams=upstreams,
             wires=self.catalog.wires,
-            rules=CostTable(rule for plugin in self.plugins for rule in plugin.cost_rules),
+            rules=self._rules,
             settings=lambda: self.settings.snapshot,
             clock=self.clock,
             rng=self.rng,
             log=self.log,
             finished=self._call_finished,
             survey=refresh.on_demand,
-            drifted=lambda _upstream, operation, _path: self.metrics.drift_seen(operation),
+            drifted=self._drifted,
+            blamed=self.metrics.plugin_fault,
+            aborted=self.metrics.upstream_aborted,
         )
+        self.metrics.watch_total("retry_budget_exhausted", lambda: self.dispatch.budget.exhausted)
         return refresh
 
+    def _preparation(self, stack: AsyncExitStack) -> Preparation:
+        preparation = Preparation(
+            home=self.home,
+            catalog=self.catalog,
+            specs=self.specs,
+            settings=lambda: self.settings.snapshot,
+        )
+        stack.callback(self.settings.subscribe(lambda _old, _new: preparation.changed()))
+        return preparation
+
+    def _drifted(self, upstream: str, operation: str, path: str) -> None:
+        self.metrics.drift_seen(operation)
+        chain = self.settings.snapshot.profiles[upstream].chain
+        self.drift.seen(upstream, chain[0] if chain else "", operation, path)
+
+    def _withdraw(self, plugin: LoadedPlugin) -> None:
+        """Switch off the routes of a plugin whose lifespan failed."""
+        self.metrics.plugin_fault(plugin.name)
+        self.withdrawn |= {route.id for route in plugin.routes}
+
     def _call_finished(self, _plugin: str, record: CallRecord) -> None:
-        if record.observation is not None:
-            self.metrics.attempt_finished(record.observation.kind)
+        count_call(self.metrics, record, draining=self.drain.draining)
+        self.journal.ended(record)
         self._observers(record)
-
-    @asynccontextmanager
-    async def _background(self, *works: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-        """Keep *works* running until the context is left."""
-        inside: Exception | None = None
-        async with anyio.create_task_group() as group:
-            for work in works:
-                group.start_soon(self._keep_running, work)
-            try:
-                yield
-            except Exception as error:  # noqa: BLE001 - raised below: the group would wrap it
-                inside = error
-            group.cancel_scope.cancel()
-        if inside is not None:
-            raise inside
-
-    async def _keep_running(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Run *work* until cancelled; a defect of it ends neither the others nor the service."""
-        while True:
-            try:
-                await work()
-            except Exception:  # a fence: logged with its owner, then begun again
-                self.log.exception("background_failed", work=work.__qualname__)
-            await anyio.sleep(_RESTART_S)
-
-    async def _enter_lifespans(self, stack: AsyncExitStack) -> None:
-        """Enter the plugins' lifespans; one that fails costs its plugin's routes, not the start."""
-        for plugin in self.plugins:
-            hook = self.registry.caller(plugin.name, "grokgate_lifespan")
-            try:
-                for lifespan in hook(ctx=self._contexts[plugin.name]):
-                    await stack.enter_async_context(self._fenced(plugin.name, lifespan))
-            except Exception:
-                self.log.exception("plugin_lifespan_failed", plugin=plugin.name)
-                self.metrics.plugin_fault(plugin.name)
-                self.withdrawn |= {route.id for route in plugin.routes}
-
-    @asynccontextmanager
-    async def _fenced(
-        self, plugin: str, lifespan: AbstractAsyncContextManager[None]
-    ) -> AsyncIterator[None]:
-        """Enter *lifespan*; what it raises when it is left is logged, and the stop goes on."""
-        # No scope of anyio: a lifespan may open a task group that outlives its entry.
-        async with asyncio.timeout(LIFESPAN_S):
-            await lifespan.__aenter__()
-        try:
-            yield
-        finally:
-            try:
-                async with asyncio.timeout(LIFESPAN_S):
-                    await lifespan.__aexit__(None, None, None)
-            except Exception:
-                self.log.exception("plugin_lifespan_failed", plugin=plugin)
 
 
 def _installed(boot: Boot) -> list[PluginSource]:
     return registry.installed(enabled=boot.plugins.enabled, disabled=boot.plugins.disabled)
-
-
-def _profile(spec: UpstreamSpec, section: type[Settings] | None) -> Any:
-    return lambda get: spec.profile(get(section or Settings))

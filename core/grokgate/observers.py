@@ -1,10 +1,12 @@
-"""Tells plugins how calls ended, each behind a fence."""
+"""Tells plugins how calls ended, each behind a fence, and metrics how calls and accounts fare."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from grokgate.plugin.records import CallRecord
 from grokgate.registry import Registry
+from grokgate.scheduler.home import PoolView
+from grokgate.telemetry import Metrics
 
 HOOK = "grokgate_call_finished"
 MAX_FAULTS = 3
@@ -62,3 +64,46 @@ class Observers:
             return False
         del self._hooks[name]
         return True
+
+
+def count_call(metrics: Metrics, record: CallRecord, *, draining: bool) -> None:
+    """Count a call and its attempts.
+
+    Args:
+        metrics: Where.
+        record: How the call ended.
+        draining: The service is about to stop, and ends calls itself.
+    """
+    reason = "completed" if record.outcome == "completed" else _reason(record, draining=draining)
+    metrics.call_ended(reason, [str(attempt.observation.kind) for attempt in record.tries])
+
+
+def watch_home(metrics: Metrics, view: Callable[[], PoolView], *, upstreams: Iterable[str]) -> None:
+    """Show the counts of a ledger's home in *metrics*."""
+    ids = tuple(upstreams)
+    metrics.watch("leases_open", lambda: view().leases_open)
+    metrics.watch("queue_depth", lambda: view().queue_depth)
+    metrics.watch("ledger_imbalance", lambda: view().ledger_imbalance)
+    metrics.watch_labelled("tokens", ("pool", "status"), lambda: dict(view().tokens.items()))
+    metrics.watch_labelled(
+        "pool_incident",
+        ("upstream",),
+        lambda: {(upstream,): float(upstream in view().incident) for upstream in ids},
+    )
+    metrics.watch_totals(
+        "penalties",
+        ("class",),
+        lambda: {(kind,): count for kind, count in view().penalties.items()},
+    )
+    metrics.watch_total("pool_incidents", lambda: view().incidents)
+    metrics.watch_total("fence_rejected", lambda: view().fence_rejected)
+    metrics.watch_total("quota_overruns", lambda: view().overruns)
+    metrics.watch_total("quota_drift_units", lambda: view().drift_units)
+    metrics.watch_total("leases_recovered", lambda: view().recovered)
+    metrics.watch_total("clock_jump", lambda: view().clock_jumps)
+
+
+def _reason(record: CallRecord, *, draining: bool) -> str:
+    if draining and record.outcome == "cancelled":
+        return "shutdown"
+    return "unsent" if record.observation is None else str(record.observation.kind)

@@ -7,11 +7,11 @@ from typing import Any
 
 from grokgate import registry
 from grokgate.clock import SystemClock
-from grokgate.control import Operations
 from grokgate.errors import StateError
+from grokgate.operations import Operations
 from grokgate.scheduler.cost import CostTable
 from grokgate.settings import read_boot, setting_keys
-from grokgate.stores import database_path, open_stores
+from grokgate.stores import database_path, no_database, open_stores
 
 
 @asynccontextmanager
@@ -31,10 +31,7 @@ async def opened(
     """
     boot = read_boot(data_dir, environ)
     if not create and not database_path(boot).exists():
-        raise StateError(
-            f"There is no database in the data folder {data_dir}. Set DATA_DIR to the right folder,"
-            " or make one: grokgate serve, or grokgate tokens import FILE."
-        )
+        raise StateError(no_database(data_dir, database_path(boot)))
     plugins = registry.load(
         registry.installed(enabled=boot.plugins.enabled, disabled=boot.plugins.disabled),
         setting_keys=setting_keys,

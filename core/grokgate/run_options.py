@@ -9,6 +9,8 @@ from msgspec import Struct
 
 VARIABLE = "GROKGATE_RUN"
 """Environment variable that carries the options to the server process; never a secret."""
+SANDBOX_FOLDER = "sandbox"
+"""Folder in a data folder with the data of ``serve --sandbox``, a data folder of its own."""
 
 
 class RunOptions(Struct, frozen=True, kw_only=True):

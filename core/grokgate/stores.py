@@ -7,8 +7,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from grokgate.errors import StateError
 from grokgate.keys import KeyRing
 from grokgate.objects import Objects
+from grokgate.run_options import SANDBOX_FOLDER
 from grokgate.settings import Boot
 from grokgate.storage import Database, hold_folder, open_database
 from grokgate.tokens import TokenStore
@@ -30,8 +32,36 @@ class Stores(Struct, frozen=True, kw_only=True):
 
 
 def database_path(boot: Boot) -> Path:
-    """Return where the database of a data folder lies."""
+    """Return where the database of a data folder lies.
+
+    Raises:
+        StateError: The settings name a server; its address, which may hold a password, is not told.
+    """
+    if "://" in boot.storage.url:
+        raise StateError(
+            "storage.url names a database server, and only SQLite files are supported. Unset it, "
+            "or set it to the path of a file."
+        )
     return Path(boot.storage.url) if boot.storage.url else boot.data_dir / DATABASE_FILE
+
+
+def sandbox_instead(folder: Path) -> Path | None:
+    """Return the data folder of ``serve --sandbox`` in *folder* if only that one has a database."""
+    made_up = folder / SANDBOX_FOLDER
+    lonely = (made_up / DATABASE_FILE).exists() and not (folder / DATABASE_FILE).exists()
+    return made_up if lonely else None
+
+
+def no_database(folder: Path, database: Path) -> str:
+    """Say that *database* of the data folder *folder* is missing, and what to do."""
+    missing = f"There is no database {database}."
+    made_up = sandbox_instead(folder)
+    if made_up is not None:
+        return f"{missing} Set DATA_DIR={made_up} for the accounts of serve --sandbox."
+    return (
+        f"{missing} Set DATA_DIR to the right folder, or make one: grokgate serve, or grokgate "
+        "tokens import FILE."
+    )
 
 
 @asynccontextmanager
@@ -42,17 +72,19 @@ async def open_stores(
     specs: Mapping[str, UpstreamSpec],
     clock: Clock,
     log: Any,
+    holder: int | None = None,
 ) -> AsyncIterator[Stores]:
     """Hold the data folder and open what lies in it, until the context is left.
 
-    A locked database is waited for as long as the environment says (F-ENV-10).
+    A locked database is waited for as long as the environment says (F-ENV-10). *holder* is the
+    process to be named to others that want the folder; None: this one.
 
     Raises:
         StateError: Another process holds it, or its state is damaged; nothing was changed.
     """
     folder = boot.data_dir
     path = database_path(boot)
-    with hold_folder(folder):
+    with hold_folder(folder, holder=holder):
         vault = Vault.open(
             folder / KEY_FILE, environ.get("GROKGATE_SECRET_KEY"), needed=path.exists()
         )

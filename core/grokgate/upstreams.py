@@ -1,9 +1,11 @@
 """The open drivers of all upstreams, and the accounts they act as."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any
 
+from grokgate.errors import StartupError
 from grokgate.tokens.record import TokenRecord
 from grokgate.upstream import (
     Account,
@@ -25,6 +27,10 @@ def order(loaded: Iterable[str], configured: Sequence[str]) -> tuple[str, ...]:
 
 class UnknownAccount(LookupError):
     """No token has this id, or none any more."""
+
+
+OPEN_S = 30.0
+"""Seconds a driver has to open, and again to close."""
 
 
 class Line:
@@ -76,6 +82,7 @@ class Upstreams:
         specs: Loaded upstreams, by id.
         contexts: What each driver is opened with, by upstream id.
         records: Tokens by id, always current.
+        plugins: Name of the plugin that declares an upstream, by upstream id; default: the same.
     """
 
     def __init__(
@@ -83,20 +90,31 @@ class Upstreams:
         specs: Mapping[str, UpstreamSpec],
         contexts: Mapping[str, UpstreamContext[Any]],
         records: Mapping[str, TokenRecord],
+        *,
+        plugins: Mapping[str, str] | None = None,
     ) -> None:
         self.specs = specs
+        self._plugins = plugins or {}
         self._contexts = contexts
         self._records = records
         self._drivers: dict[str, UpstreamDriver] = {}
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Upstreams"]:
-        """Open every driver; leaving closes them in reverse order."""
+        """Open every driver; leaving closes them in reverse order.
+
+        A driver that fails to open costs its upstream and is logged; only what it raises as
+        `StartupError` stops the start.
+        """
         async with AsyncExitStack() as stack:
-            for name, spec in self.specs.items():
-                driver = await stack.enter_async_context(spec.open(self._contexts[name]))
-                self._drivers[name] = driver
-                stack.callback(self._drivers.pop, name)
+            for name in self.specs:
+                log = self._contexts[name].log
+                try:
+                    await stack.enter_async_context(self._opened(name))
+                except StartupError:
+                    raise
+                except Exception:  # a fence: one upstream's fault is its own
+                    log.exception("upstream_not_opened", upstream=name)
             yield self
 
     def account(self, token: str) -> Account:
@@ -113,6 +131,14 @@ class Upstreams:
             proxy_url=record.proxy_url,
             kept=record.state.kept,
         )
+
+    def is_open(self, upstream: str) -> bool:
+        """Tell whether *upstream* has an open driver."""
+        return upstream in self._drivers
+
+    def plugin_of(self, upstream: str) -> str:
+        """Name the plugin that declares *upstream*."""
+        return self._plugins.get(upstream, upstream)
 
     def driver(self, upstream: str) -> UpstreamDriver:
         """Return the open driver of *upstream*."""
@@ -156,6 +182,24 @@ class Upstreams:
             UnknownAccount: There is no such token.
         """
         return self._record(token).upstream
+
+    @asynccontextmanager
+    async def _opened(self, upstream: str) -> AsyncIterator[None]:
+        """Keep one driver open; what it raises when it is closed is logged."""
+        context = self._contexts[upstream]
+        log, opening = context.log, self.specs[upstream].open(context)
+        # No scope of anyio: a driver may open a task group that outlives its entry.
+        async with asyncio.timeout(OPEN_S):
+            self._drivers[upstream] = await opening.__aenter__()
+        try:
+            yield
+        finally:
+            del self._drivers[upstream]
+            try:
+                async with asyncio.timeout(OPEN_S):
+                    await opening.__aexit__(None, None, None)
+            except Exception:
+                log.exception("upstream_not_closed", upstream=upstream)
 
     def _driver_of(self, token: str) -> UpstreamDriver:
         try:

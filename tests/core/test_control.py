@@ -1,18 +1,20 @@
 import stat
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 import structlog
 from structlog.testing import LogCapture
 
 from grokgate import control
-from grokgate.control import SOCKET_NAME, OperationFailed, Operations
+from grokgate.control import SOCKET_NAME, OperationFailed
 from grokgate.errors import StateError
 from grokgate.offline import opened
+from grokgate.operations import Operations, Progress
 
 pytestmark = pytest.mark.anyio
 
@@ -75,6 +77,8 @@ REFUSALS: list[tuple[str, dict[str, Any], str]] = [
     ("tokens.import", {"text": "abc", "pool": "ssoFoo"}, "no pool 'ssoFoo'. Pools: ssoBasic,"),
     ("tokens.remove", {}, "missing required field"),
     ("tokens.export", {"form": "z"}, "Invalid enum value"),
+    ("tokens.show", {"id": "tok_none"}, "no account has the id 'tok_none'"),
+    ("tokens.refresh", {"ids": []}, "only a running service can ask"),
     ("tokens.burn", {}, "unknown operation 'tokens.burn'"),
 ]
 
@@ -123,7 +127,7 @@ async def test_a_service_that_says_nothing_is_reported(tmp_path: Path) -> None:
 
 
 async def test_a_look_into_an_empty_folder_makes_nothing(tmp_path: Path) -> None:
-    with pytest.raises(StateError, match="no database in the data folder"):
+    with pytest.raises(StateError, match="There is no database"):
         async with opened(tmp_path / "data", {}, create=False, log=LOG):
             pass
 
@@ -148,11 +152,100 @@ async def test_imported_accounts_are_listed_masked_and_exported_in_the_clear(
 async def test_a_running_service_switches_and_removes_accounts(tmp_path: Path) -> None:
     async with serving(tmp_path):
         report = await control.ask(tmp_path, "tokens.import", {"text": "made-up-token"})
-        wanted = {"ids": [*report["added"], "tok_unknown"]}
+        added = report["added"]
+        wanted = {"ids": [*added, "tok_unknown"]}
         done = [
             await control.ask(tmp_path, f"tokens.{verb}", wanted)
             for verb in ("disable", "enable", "remove")
         ]
 
-        assert done == [report["added"]] * 3
+        assert done == [added, {"found": added, "expired": []}, added]
         assert await control.ask(tmp_path, "tokens.list", {}) == []
+
+
+async def test_expired_account_is_not_enabled_unasked(tmp_path: Path) -> None:
+    async with serving(tmp_path):
+        text = '[{"token": "made-up-token", "status": "expired"}]'
+        report = await control.ask(tmp_path, "tokens.import", {"text": text})
+        done = await control.ask(tmp_path, "tokens.enable", {"ids": report["added"]})
+        (account,) = await control.ask(tmp_path, "tokens.list", {})
+
+    assert done == {"found": [], "expired": report["added"]}
+    assert account["state"]["status"] == "expired"
+
+
+async def test_one_account_is_shown_without_its_credential(tmp_path: Path) -> None:
+    secret = "a" * 20 + "0123456789"
+    async with serving(tmp_path):
+        (token,) = (await control.ask(tmp_path, "tokens.import", {"text": secret}))["added"]
+        shown = await control.ask(tmp_path, "tokens.show", {"id": token})
+
+    assert (shown["account"]["id"], shown["inflight"]) == (token, None)
+    assert secret not in repr(shown)
+
+
+class Counting(Operations):
+    """Counts to three before it answers, or for ever."""
+
+    def __init__(self, *, last: int = 3) -> None:
+        self.last = last
+        self.ended = anyio.Event()
+
+    async def run(
+        self, name: str, arguments: Mapping[str, Any], progress: Progress | None = None
+    ) -> Any:
+        assert progress is not None
+        try:
+            for number in range(self.last):
+                await progress({"number": number})
+                await anyio.lowlevel.checkpoint()
+        finally:
+            self.ended.set()
+        return name
+
+
+async def test_progress_arrives_before_the_result(tmp_path: Path) -> None:
+    told: list[Any] = []
+    async with control.serve(tmp_path, Counting(), log=LOG):
+        result = await control.ask(tmp_path, "count", {}, told.append)
+
+    assert (result, told) == ("count", [{"number": number} for number in range(3)])
+
+
+async def test_operation_ends_when_whoever_asked_has_left(tmp_path: Path) -> None:
+    endless = Counting(last=10**9)
+    async with control.serve(tmp_path, endless, log=LOG):
+        async with await anyio.connect_unix(tmp_path / SOCKET_NAME) as stream:
+            await stream.send(b'{"operation": "count"}\n')
+            await stream.receive()
+        with anyio.fail_after(5):
+            await endless.ended.wait()
+
+
+async def _begun(folder: Path, leaving: AsyncExitStack) -> Any:
+    """Have a count begin; returns the connection, which stays open."""
+    stream = await leaving.enter_async_context(await anyio.connect_unix(folder / SOCKET_NAME))
+    await stream.send(b'{"operation": "count"}\n')
+    await stream.receive()
+    return stream
+
+
+async def test_operation_does_not_outlive_the_service(tmp_path: Path) -> None:
+    endless = Counting(last=10**9)
+    async with AsyncExitStack() as leaving:
+        async with control.serve(tmp_path, endless, log=LOG, stop_s=0.01):
+            await _begun(tmp_path, leaving)
+
+        assert endless.ended.is_set()
+
+
+async def test_stop_waits_for_an_operation_that_ends(tmp_path: Path) -> None:
+    told = b""
+    async with AsyncExitStack() as leaving:
+        async with control.serve(tmp_path, Counting(last=100), log=LOG):
+            stream = await _begun(tmp_path, leaving)
+        with anyio.fail_after(5):
+            while chunk := await _drained(stream):
+                told += chunk
+
+    assert told.endswith(b'{"result":"count"}\n')

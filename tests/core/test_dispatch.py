@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 import structlog
-from msgspec import Struct
+from msgspec import Struct, structs
 from structlog.testing import capture_logs
 
 from grokgate import errors
@@ -320,6 +320,21 @@ async def test_all_out_of_quota_names_the_earliest_reset() -> None:
         assert caught.value.retry_after_s == 7
 
 
+@pytest.mark.parametrize(("others", "wait_s"), [(5, 1.0), (0, 60.0)])
+async def test_quota_without_a_retry_names_when_the_next_account_is_free(
+    others: int, wait_s: float
+) -> None:
+    fault = seen(Kind.QUOTA, status=429, reset_in_s=7000.0)
+    async with world(fault, tokens={"a": 10, "b": others}) as at:
+        at.settings = Settings(grok=GrokSettings(max_retry=0))
+        facts = AccountFacts(windows={"default": Window(remaining=others, reset_in_s=60.0)})
+        at.home.learned("b", facts, since=0)
+        with pytest.raises(errors.NoTokenAvailable) as caught:
+            await at.open(call())
+
+        assert caught.value.retry_after_s == wait_s
+
+
 async def test_known_resets_are_answered_without_asking_upstream() -> None:
     async with world(tokens={"a": 10}) as at:
         lease = await at.home.acquire(_plain_want())
@@ -354,12 +369,21 @@ async def test_no_token_at_all() -> None:
 
 async def test_at_most_three_retries_per_request() -> None:
     fault = seen(Kind.TRANSIENT, Stage.SENT, status=500)
+    caller = Caller(key_id="k", name="k", request_id="r1")
     async with world(*[fault] * 9, tokens=dict.fromkeys("abcdefgh", 9)) as at:
-        with pytest.raises(errors.UpstreamError):
-            await at.open(call())
-        with pytest.raises(errors.UpstreamError):
-            await at.open(call())
+        for _ in range(2):
+            with pytest.raises(errors.UpstreamError):
+                await at.open(call(caller=caller))
         assert len(at.asked()) == 4 + 1
+
+
+async def test_requests_that_chose_the_same_id_share_no_retries() -> None:
+    fault = seen(Kind.TRANSIENT, Stage.SENT, status=500)
+    async with world(*[fault] * 9, tokens=dict.fromkeys("abcdefgh", 9)) as at:
+        for _ in range(2):
+            with pytest.raises(errors.UpstreamError):
+                await at.open(call("chosen"))
+        assert len(at.asked()) == 4 + 4
 
 
 async def test_retry_budget_bounds_an_outage() -> None:
@@ -811,7 +835,7 @@ async def test_numbers_and_drift_seen_in_passing_reach_the_core() -> None:
     async with world(HELLO) as at:
         at.upstreams._drivers["web"] = type("Driver", (), {"session": staticmethod(session)})()
         await at.text(call())
-        assert at.left()["a"] == 69
+        assert at.left()["a"] == 70
         assert at.drift == [("web", "converse", "result.new")]
 
 
@@ -836,3 +860,160 @@ async def _settled() -> None:
     """Let other tasks run until they wait."""
     for _ in range(20):
         await asyncio.sleep(0)
+
+
+async def test_record_tells_every_attempt() -> None:
+    fault = seen(Kind.TRANSIENT, Stage.SENT, status=500)
+    async with world(fault, HELLO) as at:
+        await at.text(call())
+
+        first, second = at.finished[0].tries
+        assert (first.account, first.observation.kind, first.units) == ("a", Kind.TRANSIENT, 1)
+        assert (second.account, second.observation.kind) == ("b", Kind.OK)
+        chosen = [decision.chosen for decision in at.home.decisions("r1")]
+        assert chosen == ["a", "b"]
+        assert [decision.number for decision in at.home.decisions("r1")] == [
+            first.decision,
+            second.decision,
+        ]
+
+
+async def test_record_of_a_failed_call_names_its_error() -> None:
+    async with world(tokens={}) as at:
+        with pytest.raises(errors.NoTokensConfigured):
+            await at.open(call())
+
+        assert at.finished[0].error == "no_tokens_configured"
+        assert at.finished[0].tries == ()
+
+
+async def test_only_one_attempt_took_the_penalty() -> None:
+    fault = seen(Kind.FORBIDDEN, status=403)
+    async with world(*[fault] * 9, tokens=dict.fromkeys("abcdefgh", 9)) as at:
+        with pytest.raises(errors.UpstreamBlocked):
+            await at.open(call())
+
+        assert [attempt.penalized for attempt in at.finished[0].tries] == [True, False]
+
+
+async def test_requests_pass_with_one_attempt_during_an_incident() -> None:
+    fault = seen(Kind.FORBIDDEN, status=403)
+    async with world(*[fault] * 4, HELLO, tokens=dict.fromkeys("abcdefgh", 9)) as at:
+        for number in range(3):
+            with pytest.raises(errors.UpstreamBlocked):
+                await at.open(call(f"r{number}"))
+        assert at.home.view().incident == {"web"}
+
+        assert await at.text(call("r4")) == "Hello"
+        assert at.home.view().incident == frozenset()
+
+
+async def test_plugin_that_crashes_is_blamed() -> None:
+    async with world() as at:
+        blamed: list[str] = []
+        at.dispatch = _dispatch(at, blamed=blamed.append)
+
+        def send(_session: UpstreamSession) -> AsyncGenerator[Event, None]:
+            raise ValueError
+
+        with pytest.raises(errors.InternalError):
+            await at.open(call(send=send))
+        assert blamed == ["chat"]
+
+
+async def test_upstream_that_crashes_is_blamed() -> None:
+    async with world(tokens={"a": 10}) as at:
+        blamed: list[str] = []
+        at.dispatch = _dispatch(at, blamed=blamed.append)
+        at.upstreams._drivers["web"] = type("Driver", (), {})()
+        with pytest.raises(errors.InternalError):
+            await at.open(call())
+
+        assert blamed == ["web"]
+        assert at.left() == {"a": 10}
+
+
+async def test_upstream_that_does_not_open_costs_only_itself() -> None:
+    at = World(FakeUpstream(HELLO), {"a": 10})
+
+    def broken(_context: Any) -> Any:
+        raise RuntimeError
+
+    good = at.upstreams.specs["web"]
+    at.upstreams.specs = {"bad": structs.replace(good, id="bad", open=broken), "web": good}
+    at.upstreams._contexts = {"bad": at.upstreams._contexts["web"], **at.upstreams._contexts}
+    wire = Wire(name="w", buckets=("default",))
+    with capture_logs() as logs:
+        async with at.upstreams.open():
+            at.wires = [("bad", wire), ("web", wire)]
+            assert await at.text(call()) == "Hello"
+            at.wires = [("bad", wire)]
+            with pytest.raises(errors.InternalError):
+                await at.open(call("r2"))
+
+    assert at.home.view().leases_open == 0
+    assert logs[0]["event"] == "upstream_not_opened"
+
+
+async def test_call_that_cannot_be_priced_is_its_plugins_fault() -> None:
+    rule = CostRule(units=1, capability="chat", per="output")
+    async with world(rules=(rule,)) as at:
+        blamed: list[str] = []
+        at.dispatch = _dispatch(at, rules=(rule,), blamed=blamed.append)
+        with pytest.raises(errors.InternalError):
+            await at.open(call(outputs="many"))
+
+        assert (blamed, at.home.decisions("r1")) == (["chat"], [])
+
+
+async def test_correction_that_raises_is_its_plugins_fault() -> None:
+    def correct(_record: CallRecord) -> int:
+        raise ValueError
+
+    rule = CostRule(units=4, capability="chat", correct=correct)
+    async with world(HELLO) as at:
+        blamed: list[str] = []
+        at.dispatch = _dispatch(at, rules=(rule,), blamed=blamed.append)
+        await at.text(call())
+
+        assert (blamed, at.left()["a"]) == (["chat"], 6)
+
+
+async def test_time_to_abort_is_told() -> None:
+    async with world(script(*HELLO, hang=True)) as at:
+        aborted: list[float] = []
+        at.dispatch = _dispatch(at, aborted=aborted.append)
+        async with await at.open(call()) as exchange:
+            await anext(exchange)
+
+        assert len(aborted) == 1
+
+
+async def test_cause_of_refusals_is_logged_once_a_minute() -> None:
+    async with world(tokens={"a": 0}) as at:
+        with capture_logs() as logs:
+            for number, seconds in enumerate((0, 0, 61)):
+                at.clock.advance(seconds)
+                with pytest.raises(errors.NoTokenAvailable):
+                    await at.open(call(f"r{number}"))
+
+        told = [entry for entry in logs if entry["event"] == "no_account"]
+        assert [entry["more_before"] for entry in told] == [0, 1]
+        assert told[0]["cause"] == "All accounts that could serve this model are out of quota."
+        assert told[0]["out"] == {"empty": 1}
+
+
+def _dispatch(at: World, *, rules: tuple[CostRule, ...] = (), **rest: Any) -> Dispatch:
+    return Dispatch(
+        home=at.home,
+        upstreams=at.upstreams,
+        wires=lambda _card: at.wires,
+        rules=CostTable(rules),
+        settings=lambda: at.settings,
+        clock=at.clock,
+        rng=Calm(),
+        log=structlog.get_logger(),
+        finished=lambda _plugin, record: at.on_finished(record),
+        survey=at._survey,
+        **rest,
+    )

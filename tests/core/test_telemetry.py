@@ -19,6 +19,7 @@ from grokgate.telemetry import Logs, Metrics, open_logs, redact, redact_text
 from grokgate.telemetry.files import DailyFiles
 from grokgate.telemetry.lines import LINE_BYTES, json_line, readable_line
 from grokgate.telemetry.metrics import MAX_SERIES
+from grokgate.telemetry.repeats import Repeats
 from grokgate.telemetry.writer import Writer
 from grokgate.upstream import Secret
 
@@ -197,6 +198,27 @@ def test_records_of_libraries_are_treated_alike(lines: Lines) -> None:
 
     assert (event["caller"], event["level"], event["request_id"]) == ("library", "error", "req_1")
     assert event["msg"] == "refused: sso=…"
+
+
+def test_error_that_strikes_again_and_again_is_logged_ten_times() -> None:
+    passed: list[dict[str, Any]] = []
+    put = Repeats(passed.append)
+    for number in range(15):
+        put({"time": number / 10, "level": "error", "caller": "c", "msg": "crashed"})
+    put({"time": 2.0, "level": "error", "caller": "c", "msg": "another"})
+    put({"time": 11.0, "level": "error", "caller": "c", "msg": "crashed"})
+
+    assert [event["msg"] for event in passed] == ["crashed"] * 10 + ["another", "crashed"]
+    assert passed[-1]["left_out"] == 5
+
+
+def test_what_is_no_error_may_be_said_as_often_as_it_happens() -> None:
+    passed: list[dict[str, Any]] = []
+    put = Repeats(passed.append)
+    for _ in range(50):
+        put({"time": 0.0, "level": "info", "caller": "c", "msg": "request"})
+
+    assert len(passed) == 50
 
 
 def test_traceback_is_logged_without_values_of_variables(lines: Lines) -> None:
@@ -382,13 +404,18 @@ def samples(metrics: Metrics) -> dict[tuple[str, frozenset[str]], float]:
 def test_counters_have_the_documented_names() -> None:
     metrics = Metrics()
     metrics.request_finished("/v1/a", "GET", status=200, seconds=0.2)
-    metrics.attempt_finished("ok")
+    metrics.call_ended("completed", ["connect", "ok"])
+    metrics.quota_sync_failed("timeout")
     metrics.drift_seen("converse")
     metrics.plugin_fault("chat")
     shown = samples(metrics)
 
     assert shown["grokgate_requests_total", frozenset({"/v1/a", "GET", "200"})] == 1
     assert shown["grokgate_upstream_attempts_total", frozenset({"ok"})] == 1
+    assert shown["grokgate_upstream_connect_errors_total", frozenset()] == 1
+    assert shown["grokgate_retry_total", frozenset({"connect"})] == 1
+    assert shown["grokgate_stream_end_total", frozenset({"completed"})] == 1
+    assert shown["grokgate_quota_sync_errors_total", frozenset({"timeout"})] == 1
     assert shown["grokgate_upstream_drift_total", frozenset({"converse"})] == 1
     assert shown["grokgate_plugin_faults_total", frozenset({"chat"})] == 1
 
@@ -414,6 +441,30 @@ def test_gauges_are_read_when_shown() -> None:
 
     assert shown["grokgate_queue_depth", frozenset()] == 5
     assert shown["grokgate_tokens", frozenset({"basic", "active"})] == 7
+
+
+def test_totals_kept_elsewhere_are_read_when_shown() -> None:
+    metrics = Metrics()
+    metrics.watch_total("clock_jump", lambda: 2)
+    metrics.watch_totals("penalties", ("class",), lambda: {("forbidden",): 3})
+    shown = samples(metrics)
+
+    assert shown["grokgate_clock_jump_total", frozenset()] == 2
+    assert shown["grokgate_penalties_total", frozenset({"forbidden"})] == 3
+
+
+def test_call_that_tried_no_account_ends_no_stream() -> None:
+    metrics = Metrics()
+    metrics.call_ended("unsent", [])
+
+    assert metrics.count("stream_end", "unsent") == 0
+
+
+def test_time_to_abort_is_counted() -> None:
+    metrics = Metrics()
+    metrics.upstream_aborted(0.05)
+
+    assert samples(metrics)["grokgate_upstream_abort_seconds_bucket", frozenset({"0.1"})] == 1
 
 
 def test_number_of_series_is_bounded() -> None:

@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 
 from e2e.probe import Probe, probe
+from grokgate.sandbox import Protocol
+
+BOTH = pytest.mark.parametrize("protocol", ["2026-04", "2026-08"], scope="module")
+"""Chat by lines over HTTP, and by the gateway socket."""
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +31,17 @@ def environ() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-async def gateway(folder: Path, environ: dict[str, str]) -> AsyncIterator[Probe]:
+def protocol() -> Protocol:
+    """Generation that both sides speak; `BOTH` asks for two runs."""
+    return "2026-08"
+
+
+@pytest.fixture(scope="module")
+async def gateway(
+    folder: Path, environ: dict[str, str], protocol: Protocol
+) -> AsyncIterator[Probe]:
     """A gateway in front of a sandbox, for all probes of a file."""
-    async with probe(folder, environ) as running:
+    async with probe(folder, environ, protocol=protocol) as running:
         yield running
 
 

@@ -5,11 +5,12 @@ from itertools import pairwise
 
 import pytest
 
+from e2e.conftest import BOTH
 from e2e.probe import QUOTA, Probe, timed
 from grokgate.sandbox import Pace
 from grokgate.sandbox.faults import LEAD
 
-pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
+pytestmark = [pytest.mark.anyio, pytest.mark.e2e, BOTH]
 
 PING_S = 0.35
 IDLE_S = 1.5

@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from e2e.conftest import BOTH
 from e2e.probe import KEY, QUOTA, Probe, body
 from e2e.wire import Connection, connect
 
-pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
+pytestmark = [pytest.mark.anyio, pytest.mark.e2e, BOTH]
 
 LARGEST_WRITE = 16 * 1024
 OFFERS = {"authorization": f"Bearer {KEY}", "accept-encoding": "gzip, deflate, br, zstd"}

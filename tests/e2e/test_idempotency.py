@@ -52,7 +52,8 @@ async def test_other_body_is_refused_and_another_key_works(gateway: Probe) -> No
 
 
 async def test_failed_request_is_tried_anew(gateway: Probe) -> None:
-    await gateway.fill(0)
+    await gateway.fill(1)
+    assert (await gateway.chat()).status_code == 200
     refused = await ask(gateway, "poor", "poor-then-rich")
     await gateway.add(QUOTA)
 

@@ -4,11 +4,11 @@ import time
 
 import pytest
 
-from e2e.probe import KEY, QUOTA, Probe, at_once, body
-from e2e.wire import connect
+from e2e.conftest import BOTH
+from e2e.probe import QUOTA, Probe, at_once
 from grokgate.sandbox import Pace
 
-pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
+pytestmark = [pytest.mark.anyio, pytest.mark.e2e, BOTH]
 
 CLOSED_S = 0.5
 """From the client's leaving to the end of the upstream call."""
@@ -26,12 +26,9 @@ def environ() -> dict[str, str]:
 
 
 async def leave_while_asked(gateway: Probe, *, stream: bool) -> float:
-    """Ask, close the connection once the call has reached upstream, return when that was."""
-    async with connect(gateway.service.base) as connection:
-        headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
-        request = gateway.http.build_request("POST", "/", json=body("bye", stream=stream))
-        await connection.send("POST", "/v1/chat/completions", headers, request.content)
-        await gateway.until(lambda: gateway.sandbox.journal.inflight() == 1, 5)
+    """Ask, close the connection once the prompt has reached upstream, return when that was."""
+    async with gateway.asked("bye", stream=stream) as connection:
+        await gateway.until(lambda: gateway.asking() == 1, 5)
         connection.leave()
         return time.monotonic()
 

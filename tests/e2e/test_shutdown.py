@@ -26,7 +26,7 @@ async def terminate_while(
     async with anyio.create_task_group() as group:
         for _ in range(STREAMS):
             group.start_soon(read)
-        await gateway.until(lambda: gateway.sandbox.journal.inflight() == STREAMS, 5)
+        await gateway.until(lambda: gateway.asking() == STREAMS, 5)
         gateway.service.process.send_signal(signal.SIGTERM)
         told_at = time.monotonic()
         await gateway.becomes(503, lambda: status(gateway, "/ready"))
@@ -94,7 +94,7 @@ async def test_answer_that_is_not_streamed_does_not_hold_the_process(
                 assert (answer.status_code, answer.json()["error"]["code"]) == (503, "overloaded")
 
             group.start_soon(ask)
-            await gateway.until(lambda: gateway.sandbox.journal.inflight() == 1, 5)
+            await gateway.until(lambda: gateway.asking() == 1, 5)
 
             assert await gateway.stop(timeout_s=6) == 0
     async with start() as again:

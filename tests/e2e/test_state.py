@@ -1,10 +1,9 @@
-"""What is on disk: survives kill -9, belongs to one process, is refused untouched when damaged."""
+"""What is on disk: belongs to one process, survives its processes, is refused when damaged."""
 
 import hashlib
 import os
 import re
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -17,29 +16,18 @@ import pytest
 
 from e2e.conftest import Start
 from e2e.probe import KEY, QUOTA, Probe
-from grokgate import control
-from service import Service, service
+from grokgate.control import SOCKET_NAME
+from grokgate.storage import hold_folder
+from service import service
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
 
 READY_S = 5.0
 
 
-async def key_made(gateway: Probe, name: str) -> str:
-    made = await control.ask(gateway.service.data_dir, "keys.create", {"name": name})
-    return str(made["key"])
-
-
 async def models_with(gateway: Probe, key: str) -> int:
     headers = {"authorization": f"Bearer {key}"}
     return (await gateway.http.get("/v1/models", headers=headers)).status_code
-
-
-def killed(running: Service) -> None:
-    """Kill every process of a service at once, as a power cut does."""
-    for pid in running.pids:
-        os.kill(pid, signal.SIGKILL)
-    running.process.wait(10)
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -48,6 +36,19 @@ def digests(folder: Path) -> dict[str, str]:
         for path in folder.iterdir()
         if path.is_file()
     }
+
+
+def command(folder: Path, *arguments: str) -> tuple[int, str]:
+    """Run ``grokgate`` with *arguments* and an account on its input; returns code and words."""
+    done = subprocess.run(
+        [sys.executable, "-m", "grokgate", *arguments],
+        cwd=folder,
+        input="credential-of-a-command-000001\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr
 
 
 def refused(folder: Path, **environ: str) -> str:
@@ -62,37 +63,6 @@ def refused(folder: Path, **environ: str) -> str:
 
 
 # Killed
-
-
-async def test_what_was_acknowledged_survives_kill_9(start: Start) -> None:
-    """Three rounds of chats, a new key and a new account, killed right after the answer."""
-    keys: list[str] = []
-    tokens: list[str] = []
-    for number in range(3):
-        async with start() as gateway, anyio.create_task_group() as group:
-            tokens += await gateway.add(QUOTA)
-            group.start_soon(_ignoring_the_end, gateway)
-            await gateway.until(lambda: gateway.sandbox.journal.inflight() > 0, 5)
-            keys.append(await key_made(gateway, f"key {number}"))
-            await gateway.give([f"credential-of-a-crash-{number:06}"])
-            killed(gateway.service)
-        tokens.append(f"credential-of-a-crash-{number:06}")
-
-        with sqlite3.connect(start.folder / "data" / "grokgate.db") as database:
-            assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        database.close()
-
-    async with start() as again:
-        assert {token[-6:] for token in tokens} <= set(await again.rows())
-        assert [await models_with(again, key) for key in keys] == [200] * 3
-        await again.idle(0.5)
-
-
-async def _ignoring_the_end(gateway: Probe) -> None:
-    try:
-        await gateway.read("@sim tokens=900 delay_ms=50")
-    except Exception:  # noqa: BLE001 - its server is killed
-        return
 
 
 async def test_killed_worker_is_replaced(start: Start) -> None:
@@ -145,6 +115,26 @@ async def test_second_start_on_a_folder_is_refused(start: Start) -> None:
         assert "data" in said
         assert "in use by another process" in said
         assert "DATA_DIR" in said
+        assert await models_with(gateway, KEY) == 200
+
+
+async def test_folder_held_by_a_command_is_refused(tmp_path: Path) -> None:
+    with hold_folder(tmp_path / "data"):
+        said = await anyio.to_thread.run_sync(refused, tmp_path)
+        code, answer = command(tmp_path, "keys", "create", "laptop")
+
+    assert "in use by another process" in said
+    assert code != 0
+    assert "in use by another process" in answer
+
+
+async def test_command_that_cannot_reach_the_service_leaves_its_folder_alone(start: Start) -> None:
+    async with start() as gateway:
+        (gateway.service.data_dir / SOCKET_NAME).unlink()
+        code, said = await anyio.to_thread.run_sync(command, start.folder, "keys", "create")
+
+        assert code != 0
+        assert "in use by another process" in said
         assert await models_with(gateway, KEY) == 200
 
 

@@ -66,7 +66,7 @@ async def test_running_stream_outlives_its_switch(gateway: Probe) -> None:
 
     async with anyio.create_task_group() as group:
         group.start_soon(read)
-        await gateway.until(lambda: gateway.sandbox.journal.inflight() == 1, 5)
+        await gateway.until(lambda: gateway.asking() == 1, 5)
         write(path, f"{before}\n[downstream]\n{name} = false\n")
         await gateway.becomes(
             (404, "endpoint_disabled"), lambda: asked(gateway, name), within_s=SEEN_S

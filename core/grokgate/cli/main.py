@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TypeAlias
 
 from grokgate import __version__
+from grokgate.cli.numbers import count, milliseconds, port, positive, seeds, share, whole
 from grokgate.errors import GatewayError, StartupError
 
 
@@ -33,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        print(f"grokgate: {error.filename or 'error'}: {error.strerror}", file=sys.stderr)
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"grokgate: {place}{error.strerror or error!r}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -53,6 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_keys(commands)
     _add_plugins(commands)
     _add_config(commands)
+    _add_simulate(commands)
+    _add_explain(commands)
+    _add_doctor(commands)
+    _add_profiles(commands)
     _add(commands, "openapi", "openapi", "show", "print the OpenAPI document of what is on now")
     version = _add(commands, "version", "version", "show", "print the version")
     version.set_defaults(version=__version__)
@@ -79,7 +85,7 @@ def _group(commands: _Commands, name: str, text: str) -> _Commands:
 def _add_serve(commands: _Commands) -> None:
     serve = _add(commands, "serve", "serve", "serve", "run the gateway")
     serve.add_argument("--host", help="address to listen on (default: SERVER_HOST or 127.0.0.1)")
-    serve.add_argument("--port", type=_port, help="port (default: SERVER_PORT or 8000; 0: any)")
+    serve.add_argument("--port", type=port, help="port (default: SERVER_PORT or 8000; 0: any)")
     serve.add_argument(
         "--sandbox",
         action="store_true",
@@ -87,29 +93,35 @@ def _add_serve(commands: _Commands) -> None:
         "its data lie in the folder sandbox of the data folder",
     )
     serve.add_argument(
-        "--accounts", type=_count, default=3, help="made-up accounts with --sandbox (default 3)"
+        "--accounts", type=count, default=3, help="made-up accounts with --sandbox (default 3)"
     )
 
 
 def _add_sandbox(commands: _Commands) -> None:
     sandbox = _add(commands, "sandbox", "sandbox", "serve", "run the simulated upstream alone")
     sandbox.add_argument("--host", default="127.0.0.1", help="loopback address (default 127.0.0.1)")
-    sandbox.add_argument("--port", type=_port, default=8100, help="port (default 8100; 0: any)")
-    sandbox.add_argument("--profile", default="2026-04", help="protocol profile (default 2026-04)")
-    sandbox.add_argument("--accounts", type=_count, default=3, help="how many (default 3)")
+    sandbox.add_argument("--port", type=port, default=8100, help="port (default 8100; 0: any)")
+    sandbox.add_argument("--profile", default="2026-08", help="protocol profile (default 2026-08)")
+    sandbox.add_argument("--accounts", type=count, default=3, help="how many (default 3)")
     sandbox.add_argument(
-        "--pace-ms", type=float, default=0.0, help="milliseconds between two pieces (default 0)"
+        "--pace-ms",
+        type=milliseconds,
+        default=0.0,
+        help="milliseconds between two pieces (default 0)",
     )
     sandbox.add_argument("--quiet", action="store_true", help="print the address only")
 
 
 def _add_tokens(commands: _Commands) -> None:
-    tokens = _group(commands, "tokens", "import, list, export, switch and remove pooled accounts")
+    tokens = _group(commands, "tokens", "import, list, export, ask, switch and remove accounts")
     load = _add(
         tokens, "import", "tokens", "import_file", "add accounts from a file, any known form"
     )
     load.add_argument("file", metavar="FILE", help="file to read, - for standard input")
-    load.add_argument("--pool", help="pool of entries that name none (default ssoBasic)")
+    load.add_argument(
+        "--pool",
+        help="pool of entries that name none (default ssoBasic); auto: by what an account has",
+    )
     load.add_argument(
         "--mode",
         choices=("add", "update", "replace"),
@@ -130,10 +142,19 @@ def _add_tokens(commands: _Commands) -> None:
     for verb, text in (
         ("remove", "take accounts out; importing them again brings them back"),
         ("disable", "keep accounts from being used"),
-        ("enable", "have accounts used again, expired ones too"),
+        ("enable", "have accounts used again, at once those that cool down"),
     ):
         change = _add(tokens, verb, "tokens", verb, text)
         change.add_argument("ids", metavar="ID", nargs="+", help="as tokens list shows it")
+    one = _add(tokens, "show", "tokens", "details", "print everything known of one account")
+    one.add_argument("id", metavar="ID", help="as tokens list shows it")
+    one.add_argument("--json", action="store_true", help="print JSON")
+    ask = _add(
+        tokens, "refresh", "tokens", "refresh", "ask accounts for their quota now, expired ones too"
+    )
+    ask.add_argument("ids", metavar="ID", nargs="*", help="as tokens list shows it")
+    ask.add_argument("--pool", help="all accounts of this pool that are not disabled")
+    ask.add_argument("--all", action="store_true", help="all accounts that are not disabled")
 
 
 def _add_keys(commands: _Commands) -> None:
@@ -161,18 +182,95 @@ def _add_config(commands: _Commands) -> None:
     _add(config, "check", "config", "check", "read the configuration and report what is wrong")
 
 
-def _port(text: str) -> int:
-    return _number(text, 65535)
+def _add_explain(commands: _Commands) -> None:
+    explain = _add(
+        commands,
+        "explain",
+        "explain",
+        "show",
+        "tell why a model finds an account or none, or what became of a request",
+    )
+    explain.add_argument("model", metavar="MODEL", nargs="?", help="model to look at now")
+    explain.add_argument("--key", metavar="KEY", help="as this API key sees it: its id or name")
+    explain.add_argument(
+        "--request", metavar="REQUEST_ID", help="request to look back at, as x-request-id named it"
+    )
+    explain.add_argument("--json", action="store_true", help="print JSON")
 
 
-def _count(text: str) -> int:
-    return _number(text, 1000)
+def _add_simulate(commands: _Commands) -> None:
+    text = "compare scheduling strategies on virtual time, or check the scheduler"
+    simulate = _add(commands, "simulate", "simulate", "simulate", text)
+    simulate.add_argument(
+        "--policy",
+        default="each",
+        help="max_quota, score, least_consumed, random, or each of them (the default)",
+    )
+    simulate.add_argument("--tokens", type=count, default=60, help="accounts (default 60)")
+    simulate.add_argument(
+        "--pools",
+        default="basic=6,super=3,heavy=1",
+        help="their proportions (default basic=6,super=3,heavy=1)",
+    )
+    simulate.add_argument(
+        "--max-inflight", type=count, default=8, help="calls in flight per account (default 8)"
+    )
+    simulate.add_argument(
+        "--rate", type=positive, default=0.2, help="calls per second (default 0.2)"
+    )
+    simulate.add_argument(
+        "--duration", type=positive, default=43_200, help="virtual seconds (default 43200)"
+    )
+    simulate.add_argument(
+        "--faults", type=share, default=0.05, help="share of calls that fail (default 0.05)"
+    )
+    simulate.add_argument("--seed", type=whole, default=1, help="decides all chances (default 1)")
+    simulate.add_argument(
+        "--arrivals", metavar="FILE", help="recorded calls, JSON lines, instead of made-up ones"
+    )
+    simulate.add_argument("--svg", metavar="FILE", help="write a chart")
+    simulate.add_argument(
+        "--check",
+        type=seeds,
+        metavar="SEED[-SEED]",
+        help="instead check the invariants in storms of random events",
+    )
+    simulate.add_argument(
+        "--events", type=whole, default=500, help="with --check: events a storm (default 500)"
+    )
 
 
-def _number(text: str, most: int) -> int:
-    if not text.isdecimal() or int(text) > most:
-        raise argparse.ArgumentTypeError(f"must be a number from 0 to {most}")
-    return int(text)
+def _add_doctor(commands: _Commands) -> None:
+    doctor = _add(
+        commands, "doctor", "doctor", "show", "tell what works, what does not, and what to do"
+    )
+    doctor.add_argument(
+        "ids", metavar="ID", nargs="*", help="accounts to try (default: one a pool)"
+    )
+    doctor.add_argument("--pool", help="try accounts of this pool")
+    doctor.add_argument("--all", action="store_true", help="try all that are not disabled")
+    doctor.add_argument(
+        "--chat", action="store_true", help="ask each account for a tiny chat too; costs quota"
+    )
+    doctor.add_argument("--json", action="store_true", help="print JSON")
+    doctor.add_argument(
+        "--sandbox", action="store_true", help="look at the made-up accounts of serve --sandbox"
+    )
+
+
+def _add_profiles(commands: _Commands) -> None:
+    profiles = _group(commands, "profiles", "list, check and show protocol profiles")
+    _add(profiles, "list", "profiles", "show_all", "list protocol profiles and the one in use")
+    check = _add(
+        profiles,
+        "check",
+        "profiles",
+        "check",
+        "check protocol profiles, print a named one's requests",
+    )
+    check.add_argument("name", metavar="NAME", nargs="?", help="as profiles list shows it")
+    show = _add(profiles, "show", "profiles", "show", "print a profile with all it extends")
+    show.add_argument("name", metavar="NAME", nargs="?", help="default: the one in use")
 
 
 if __name__ == "__main__":

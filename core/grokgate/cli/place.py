@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from grokgate.errors import StartupError
+from grokgate.run_options import SANDBOX_FOLDER
 
 
 def environment() -> Mapping[str, str]:
@@ -17,9 +18,26 @@ def environment() -> Mapping[str, str]:
 
 
 def data_dir(environ: Mapping[str, str], *, sandbox: bool = False) -> Path:
-    """Return the data folder; the sandbox has its own inside it, so real accounts are safe."""
+    """Return the data folder; the sandbox has its own inside it, so real accounts are safe.
+
+    Raises:
+        StartupError: The sandbox's own folder is named where the one around it is wanted.
+    """
+    from grokgate.stores import DATABASE_FILE  # noqa: PLC0415 - the sandbox alone starts faster
+
     folder = Path(environ.get("DATA_DIR") or "data")
-    return folder / "sandbox" if sandbox else folder
+    if sandbox and folder.name == SANDBOX_FOLDER and (folder / DATABASE_FILE).exists():
+        raise StartupError(
+            f"DATA_DIR={folder} is the folder of a sandbox already; --sandbox makes its own in the "
+            f"data folder. Set DATA_DIR={folder.parent}."
+        )
+    return folder / SANDBOX_FOLDER if sandbox else folder
+
+
+def start_command(folder: Path) -> str:
+    """Return the command that starts a service on the data folder *folder*."""
+    made_up = folder.name == SANDBOX_FOLDER
+    return f"DATA_DIR={folder.parent} grokgate serve --sandbox" if made_up else "grokgate serve"
 
 
 def log_dir(environ: Mapping[str, str]) -> Path:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from granian import Granian
@@ -21,6 +21,8 @@ from grokgate.settings import Boot, read_boot
 _HEADER_BYTES = 32 << 10
 _HEADER_MS = 10_000
 _SANDBOX_PACE_MS = 15
+_STOP_S = 10
+"""Seconds the made-up upstream has to stop."""
 
 
 def serve(arguments: argparse.Namespace) -> int:
@@ -37,12 +39,13 @@ def serve(arguments: argparse.Namespace) -> int:
     if port != boot.server.port:
         environ["SERVER_PORT"] = str(port)
         boot = read_boot(folder, environ)
-    with _upstream(arguments) as sandbox, tempfile.TemporaryDirectory() as notes:
+    made_up = made_up_upstream(arguments.accounts) if arguments.sandbox else nullcontext()
+    with made_up as sandbox, tempfile.TemporaryDirectory() as notes:
         options = RunOptions(
             data_dir=folder,
             log_dir=log_dir(environ),
             sandbox=sandbox,
-            sandbox_accounts=_accounts(arguments.accounts) if sandbox else "",
+            sandbox_accounts=made_up_accounts(arguments.accounts) if sandbox else "",
             announce=True,
             refusal_file=Path(notes) / "refusal",
         )
@@ -79,7 +82,8 @@ def _refused(options: RunOptions) -> int:
     raise StartupError(options.refusal_file.read_text(encoding="utf-8"))
 
 
-def _accounts(count: int) -> str:
+def made_up_accounts(count: int) -> str:
+    """Return accounts that a made-up upstream knows, as import text."""
     from grokgate.sandbox import default_accounts  # noqa: PLC0415 - only with --sandbox
 
     pools = {"basic": "ssoBasic", "super": "ssoSuper", "heavy": "ssoHeavy"}
@@ -87,13 +91,10 @@ def _accounts(count: int) -> str:
 
 
 @contextmanager
-def _upstream(arguments: argparse.Namespace) -> Iterator[str | None]:
+def made_up_upstream(accounts: int) -> Iterator[str]:
     """Run the made-up upstream as a process of its own; yields its base address."""
-    if not arguments.sandbox:
-        yield None
-        return
     command = [sys.executable, "-m", "grokgate", "sandbox", "--quiet", "--port", "0"]
-    command += ["--accounts", str(arguments.accounts), "--pace-ms", str(_SANDBOX_PACE_MS)]
+    command += ["--accounts", str(accounts), "--pace-ms", str(_SANDBOX_PACE_MS)]
     process = subprocess.Popen(  # noqa: S603 - our own command, no shell
         command, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -106,3 +107,7 @@ def _upstream(arguments: argparse.Namespace) -> Iterator[str | None]:
             yield base
         finally:
             process.terminate()
+            try:
+                process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()

@@ -8,9 +8,9 @@ from typing import Any
 from grokgate import control
 from grokgate.cli.notes import terminal_log
 from grokgate.cli.place import data_dir, environment
-from grokgate.control import OperationFailed
 from grokgate.errors import StartupError
 from grokgate.offline import opened
+from grokgate.operations import OperationFailed
 
 _CREATING = frozenset({"tokens.import", "keys.create"})
 """Operations that make a data folder where there is none; a look must not."""

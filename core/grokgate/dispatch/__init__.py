@@ -6,6 +6,9 @@
 4. A trial that fails is settled at once; `opening` asks the verdict whether another account may
    try, within the limits that `request` and `budget` keep.
 5. `exchange` hands the events on and settles at the end, whatever that end is.
+
+`preparing` has the home get ready beforehand, `journal` remembers how calls ended, `explain` tells
+operators, `notices` tells the log.
 """
 
 from grokgate.dispatch.desk import DispatchSettings, Survey

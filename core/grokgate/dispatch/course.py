@@ -8,7 +8,8 @@ from grokgate.dispatch.deadline import Deadline
 from grokgate.dispatch.desk import Desk
 from grokgate.dispatch.request import ClientRequest
 from grokgate.dispatch.trial import Failure, Trial
-from grokgate.plugin.records import Call, CallRecord
+from grokgate.errors import GatewayError
+from grokgate.plugin.records import AttemptRecord, Call, CallRecord
 from grokgate.scheduler.cost import Price
 from grokgate.scheduler.verdict import CHARGED
 from grokgate.upstream import Kind, Observation, Stage
@@ -32,6 +33,8 @@ class Course:
         self.began_at = desk.clock.monotonic()
         self.deadline = Deadline(call.timeout_s)
         self.attempts = 0
+        self._tries: list[AttemptRecord] = []
+        self._error: str | None = None
         self._first_event_s: float | None = None
         self._trial: Trial | None = None
         self._observation: Observation | None = None
@@ -64,6 +67,17 @@ class Course:
         self._units += units
         taken = trial.settle(observation, units=units, penalize=not self.request.penalized)
         self.request.penalized = self.request.penalized or taken.penalized
+        self._tries.append(
+            AttemptRecord(
+                upstream=trial.route.upstream,
+                account=trial.lease.token,
+                observation=observation,
+                units=units,
+                duration_s=self.desk.clock.monotonic() - trial.began_at,
+                penalized=taken.penalized,
+                decision=trial.lease.decision,
+            )
+        )
 
     def cancel(self, trial: Trial) -> None:
         """End the call because its client does not want it any more."""
@@ -75,6 +89,11 @@ class Course:
         self.desk.log.warning("exchange_forgotten", plugin=self.plugin)
         self.cancel(trial)
 
+    def failed(self, error: GatewayError) -> None:
+        """Tell observers that the call ended with *error*."""
+        self._error = error.code
+        self.end("failed")
+
     def end(self, outcome: Literal["completed", "failed", "cancelled"]) -> None:
         """Tell observers how the call ended; only the first end counts."""
         if self._over:
@@ -83,7 +102,10 @@ class Course:
         self.deadline.close()
         self.desk.budget.live -= 1
         try:
-            self.desk.finished(self.plugin, self._record(outcome))
+            self.desk.finished(
+                self.plugin,
+                structs.replace(self._record(outcome), tries=tuple(self._tries), error=self._error),
+            )
         except Exception:
             self.desk.log.exception("call_observer_failed", plugin=self.plugin)
 
@@ -105,6 +127,7 @@ class Course:
             return min(units, max(0, int(corrected)))
         except Exception:
             self.desk.log.exception("cost_rule_failed", model=self.call.card.id)
+            self.desk.blamed(self.plugin)
             return units
 
     def _record(self, outcome: Literal["completed", "failed", "cancelled"]) -> CallRecord:

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeAlias
 from msgspec import Struct
 
 from grokgate.dispatch.budget import RetryBudget
+from grokgate.dispatch.notices import Notices
 from grokgate.plugin.records import CallRecord, ModelCard
 from grokgate.scheduler.cost import CostTable
 from grokgate.scheduler.home import Home
@@ -25,6 +26,10 @@ Finished: TypeAlias = Callable[[str, CallRecord], None]
 """Told of every call that has ended, with the plugin that made it."""
 Drifted: TypeAlias = Callable[[str, str, str], None]
 """Told of upstream, operation and key path of what a driver did not know."""
+Blamed: TypeAlias = Callable[[str], None]
+"""Told the name of a plugin whose code raised what it should not."""
+Aborted: TypeAlias = Callable[[float], None]
+"""Told how many seconds it took to end an upstream exchange that nobody wanted any more."""
 
 
 class DispatchSettings(Protocol):
@@ -65,4 +70,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     finished: Finished
     survey: Survey
     drifted: Drifted
+    blamed: Blamed
+    aborted: Aborted
+    notices: Notices
     budget: RetryBudget

@@ -8,8 +8,17 @@ import anyio
 
 from grokgate.dispatch.budget import RetryBudget
 from grokgate.dispatch.course import Course
-from grokgate.dispatch.desk import Desk, DispatchSettings, Drifted, Finished, Survey
+from grokgate.dispatch.desk import (
+    Aborted,
+    Blamed,
+    Desk,
+    DispatchSettings,
+    Drifted,
+    Finished,
+    Survey,
+)
 from grokgate.dispatch.exchange import LiveExchange
+from grokgate.dispatch.notices import Notices
 from grokgate.dispatch.opening import open_exchange
 from grokgate.dispatch.request import ClientRequest, ClientRequests
 from grokgate.errors import GatewayError
@@ -21,7 +30,7 @@ from grokgate.upstream import Clock, Wire
 from grokgate.upstreams import Upstreams
 
 
-def _ignore(_upstream: str, _operation: str, _path: str) -> None:
+def _ignore(*_told: object) -> None:
     """Count nothing."""
 
 
@@ -40,6 +49,8 @@ class Dispatch:
         finished: Told of every call that has ended, after its lease is back.
         survey: Asks for the quota of tokens nobody knows it of.
         drifted: Counts what drivers did not know.
+        blamed: Counts defects of plugins.
+        aborted: Told how long it took to end exchanges that nobody wanted any more.
     """
 
     def __init__(
@@ -56,6 +67,8 @@ class Dispatch:
         finished: Finished,
         survey: Survey,
         drifted: Drifted = _ignore,
+        blamed: Blamed = _ignore,
+        aborted: Aborted = _ignore,
     ) -> None:
         self.budget = RetryBudget()
         self._desk = Desk(
@@ -70,6 +83,9 @@ class Dispatch:
             finished=finished,
             survey=survey,
             drifted=drifted,
+            blamed=blamed,
+            aborted=aborted,
+            notices=Notices(home, clock, log),
             budget=self.budget,
         )
         self._requests = ClientRequests()
@@ -80,13 +96,13 @@ class Dispatch:
 
     async def open(self, plugin: str, call: Call) -> LiveExchange:
         """Open one call of *plugin*."""
-        return await self._open(plugin, call, self._requests.get(call.caller.request_id))
+        return await self._open(plugin, call, self._requests.get(call.caller))
 
     async def open_all(self, plugin: str, calls: Sequence[Call]) -> list[LiveExchange]:
         """Open the calls of one client request at once; all or none."""
         if not calls:
             return []
-        request = self._requests.get(calls[0].caller.request_id)
+        request = self._requests.get(calls[0].caller)
         opened: dict[int, LiveExchange] = {}
         errors: list[GatewayError] = []
         try:

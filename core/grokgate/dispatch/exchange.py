@@ -8,7 +8,7 @@ from typing import Self
 from grokgate.dispatch.course import Course
 from grokgate.dispatch.trial import COUNTED, Trial
 from grokgate.errors import UpstreamError
-from grokgate.upstream import Asset, Event, Finished, Kind, Started
+from grokgate.upstream import Asset, Event, Finished, Kind, Started, UpstreamFailure
 from grokgate.upstreams import Line, UnknownAccount
 
 
@@ -98,6 +98,8 @@ class LiveExchange:
                     yield piece
         except UnknownAccount:
             raise UpstreamError("The account that made this is gone.") from None
+        except UpstreamFailure as failure:
+            raise UpstreamError("The upstream did not hand out the file.") from failure
 
     def _complete(self, finished: Event) -> None:
         assert isinstance(finished, Finished)
@@ -119,7 +121,10 @@ class LiveExchange:
         self._ended = True
         failure = self._course.fail(self._trial, error, timed_out=ours)
         cancelled = not isinstance(error, Exception) and not ours
-        self._course.end("cancelled" if cancelled else "failed")
+        if cancelled:
+            self._course.end("cancelled")
+        else:
+            self._course.failed(failure.error)
         await self._trial.close()
         if cancelled:
             raise error

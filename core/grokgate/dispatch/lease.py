@@ -7,6 +7,7 @@ from grokgate.dispatch.route import Route
 from grokgate.errors import GatewayError, NoTokenAvailable, NoTokensConfigured, Overloaded
 from grokgate.plugin.records import Call
 from grokgate.scheduler.home import Lease, Want
+from grokgate.settings.core import TokenSettings
 
 _AT_ONCE = 0.0
 _LONGEST_WAIT_S = 3600.0
@@ -44,10 +45,49 @@ async def lease_one(
         return await _survey_and_pass(desk, call, routes, deadline=deadline)
 
 
+def want_for(
+    call: Call,
+    route: Route,
+    *,
+    settings: TokenSettings,
+    tried: frozenset[str] = frozenset(),
+    deadline: float = _AT_ONCE,
+) -> Want:
+    """Say what *call* wants of the scheduler on *route*."""
+    return Want(
+        request_id=call.caller.request_id,
+        key_id=call.caller.key_id,
+        model=call.card.id,
+        deadline=deadline,
+        upstream=route.upstream,
+        pools=route.pools,
+        buckets=route.buckets,
+        units=route.price.reserved(),
+        policy=settings.selection,
+        prefer_tags=call.prefer_tags,
+        require_tags=call.require_tags,
+        affinity=call.affinity,
+        only=call.account,
+        tried=tried,
+        unknown_first=settings.unknown_first,
+    )
+
+
+def out_of_quota(desk: Desk, call: Call, routes: Sequence[Route]) -> NoTokenAvailable:
+    """Say when to come back after an account's quota ended and no other one may be tried."""
+    settings = desk.settings().token
+    refused = [desk.home.refusal(want_for(call, route, settings=settings)) for route in routes]
+    waiting = [error for error in refused if isinstance(error, NoTokenAvailable)]
+    if waiting and not any(error is None or isinstance(error, Overloaded) for error in refused):
+        return _timed(min(waiting, key=_rank), None)
+    return NoTokenAvailable("The account that was tried is out of quota.", retry_after_s=1.0)
+
+
 async def _survey_and_pass(
     desk: Desk, call: Call, routes: Sequence[Route], *, deadline: float
 ) -> tuple[Route, Lease]:
-    wants = [_want(desk, call, route, tried=frozenset(), deadline=_AT_ONCE) for route in routes]
+    settings = desk.settings().token
+    wants = [want_for(call, route, settings=settings) for route in routes]
     tokens = dict.fromkeys(token for want in wants for token in desk.home.unsure(want))
     again_s = await desk.survey(list(tokens))
     try:
@@ -60,13 +100,14 @@ async def _pass(
     desk: Desk, call: Call, routes: Sequence[Route], *, tried: frozenset[str], deadline: float
 ) -> tuple[Route, Lease]:
     """Ask for each route without waiting, then wait at the first that is merely busy."""
+    settings = desk.settings().token
     busy: list[Route] = []
     refusals: list[GatewayError] = []
     if len(routes) == 1:
         busy = list(routes)
     else:
         for route in routes:
-            want = _want(desk, call, route, tried=tried, deadline=_AT_ONCE)
+            want = want_for(call, route, settings=settings, tried=tried)
             try:
                 return route, await desk.home.acquire(want)
             except Overloaded:
@@ -75,27 +116,8 @@ async def _pass(
                 refusals.append(error)
     if not busy:
         raise min(refusals, key=_rank)
-    want = _want(desk, call, busy[0], tried=tried, deadline=deadline)
+    want = want_for(call, busy[0], settings=settings, tried=tried, deadline=deadline)
     return busy[0], await desk.home.acquire(want)
-
-
-def _want(desk: Desk, call: Call, route: Route, *, tried: frozenset[str], deadline: float) -> Want:
-    return Want(
-        request_id=call.caller.request_id,
-        key_id=call.caller.key_id,
-        model=call.card.id,
-        deadline=deadline,
-        upstream=route.upstream,
-        pools=route.pools,
-        buckets=route.buckets,
-        units=route.price.reserved(),
-        policy=desk.settings().token.selection,
-        prefer_tags=call.prefer_tags,
-        require_tags=call.require_tags,
-        affinity=call.affinity,
-        only=call.account,
-        tried=tried,
-    )
 
 
 def _rank(error: GatewayError) -> tuple[bool, bool, float]:

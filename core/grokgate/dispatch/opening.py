@@ -8,7 +8,7 @@ from grokgate.dispatch.budget import pause_s
 from grokgate.dispatch.course import Course
 from grokgate.dispatch.deadline import TimeIsUp
 from grokgate.dispatch.exchange import LiveExchange
-from grokgate.dispatch.lease import lease_one
+from grokgate.dispatch.lease import lease_one, out_of_quota
 from grokgate.dispatch.route import Route, routes
 from grokgate.dispatch.trial import Failure, Trial
 from grokgate.errors import (
@@ -21,6 +21,9 @@ from grokgate.errors import (
 from grokgate.scheduler.home import Lease
 from grokgate.upstream import Kind
 
+_OF_ONE = frozenset({Kind.QUOTA, Kind.PLAN})
+"""What an account lacks, others may have."""
+
 
 async def open_exchange(course: Course) -> LiveExchange:
     """Lease, send and wait for the first output, with as many attempts as are allowed.
@@ -30,12 +33,14 @@ async def open_exchange(course: Course) -> LiveExchange:
     """
     try:
         return await _Opening(course).run()
-    except GatewayError:
-        course.end("failed")
+    except GatewayError as error:
+        course.failed(error)
+        course.desk.notices.failed(course.call, error)
         raise
     except Exception as error:
-        course.end("failed")
+        course.failed(InternalError())
         course.desk.log.exception("dispatch_failed", plugin=course.plugin)
+        course.desk.blamed(course.plugin)
         raise InternalError from error
     except BaseException:
         course.end("cancelled")
@@ -58,7 +63,7 @@ class _Opening:
         answer = await self._try(*await self._lease(ways))
         while isinstance(answer, Failure):
             if not self._may_retry(answer):
-                raise answer.error
+                raise self._last_word(ways, answer)
             try:
                 answer = await self._retry(ways, answer)
             finally:
@@ -66,18 +71,30 @@ class _Opening:
         return answer
 
     def _routes(self) -> list[Route]:
-        call = self._course.call
-        found = routes(
-            call,
-            self._desk.wires(call.card),
-            specs=self._desk.upstreams.specs,
-            rules=self._desk.rules,
-            configured=self._settings.upstreams.order,
-            fallback=self._settings.grok.mode_fallback,
-        )
+        found = self._priced()
         if not found:
-            raise ModelNotFound(call.card.id)
-        return found
+            raise ModelNotFound(self._course.call.card.id)
+        usable = [route for route in found if self._desk.upstreams.is_open(route.upstream)]
+        if not usable:
+            raise InternalError
+        return usable
+
+    def _priced(self) -> list[Route]:
+        """List all routes; a call that cannot be priced is its plugin's fault (I8)."""
+        call, plugin = self._course.call, self._course.plugin
+        try:
+            return routes(
+                call,
+                self._desk.wires(call.card),
+                specs=self._desk.upstreams.specs,
+                rules=self._desk.rules,
+                configured=self._settings.upstreams.order,
+                fallback=self._settings.grok.mode_fallback,
+            )
+        except InternalError as error:
+            self._desk.log.exception("call_not_priced", plugin=plugin, exc_info=error.__cause__)
+            self._desk.blamed(plugin)
+            raise
 
     async def _lease(self, ways: list[Route]) -> tuple[Route, Lease]:
         limits, timeout_s = self._settings.limits, self._course.call.timeout_s
@@ -121,6 +138,12 @@ class _Opening:
             and self._desk.budget.take(self._desk.clock.monotonic())
         )
 
+    def _last_word(self, ways: list[Route], failure: Failure) -> GatewayError:
+        """Return what the client is told; one account's reset is not when the next one is free."""
+        if failure.observation.kind is Kind.QUOTA:
+            return out_of_quota(self._desk, self._course.call, ways)
+        return failure.error
+
     async def _retry(self, ways: list[Route], failure: Failure) -> LiveExchange | Failure:
         """Pause, and try on another account; without one the call ends with *failure*."""
         course = self._course
@@ -131,8 +154,9 @@ class _Opening:
         except TimeIsUp:
             raise UpstreamTimeout from failure.error
         except NoTokenAvailable as error:
-            # When the last account has just run out, only this one knows when the first is back.
-            raise (error if failure.observation.kind is Kind.QUOTA else failure.error) from None
+            # One account's quota or plan says nothing of the others; this one knows when the first
+            # of them is back.
+            raise (error if failure.observation.kind in _OF_ONE else failure.error) from None
         except GatewayError:
             raise failure.error from None
         return await self._try(route, lease)

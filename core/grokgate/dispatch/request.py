@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Collection
 
+from grokgate.plugin.records import Caller
 from grokgate.scheduler.verdict import may_repeat
 from grokgate.upstream import Kind, Observation
 
@@ -54,18 +55,25 @@ class ClientRequest:
 
 
 class ClientRequests:
-    """Client requests by id. The oldest of many thousand are forgotten."""
+    """Client requests by their caller. The oldest of many thousand are forgotten.
+
+    A caller is made for each request; its request id tells nothing, for clients may choose it and
+    use one for ever.
+    """
 
     def __init__(self) -> None:
-        self._known: OrderedDict[str, ClientRequest] = OrderedDict()
+        self._known: OrderedDict[int, tuple[Caller, ClientRequest]] = OrderedDict()
+        """By identity of the caller, which is kept so that no other one gets its number."""
 
-    def get(self, request_id: str) -> ClientRequest:
+    def get(self, caller: Caller) -> ClientRequest:
         """Return the counters of a request; calls without a request id share nothing."""
-        if not request_id:
+        if not caller.request_id:
             return ClientRequest()
-        found = self._known.get(request_id)
-        if found is None:
-            found = self._known[request_id] = ClientRequest()
-            if len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
-        return found
+        found = self._known.get(id(caller))
+        if found is not None:
+            return found[1]
+        request = ClientRequest()
+        self._known[id(caller)] = caller, request
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return request

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from grokgate.plugin.records import Call
+from grokgate.plugin.records import Call, ModelCard
 from grokgate.scheduler.cost import CostTable, Price
 from grokgate.upstream import UpstreamSpec, Wire
 from grokgate.upstreams import order
@@ -51,6 +51,16 @@ def routes(
         if upstream in specs
         and (pools := specs[upstream].serves.get(wire.tier or call.card.tier, ()))
     ]
+
+
+def served_from(
+    card: ModelCard, wires: Iterable[tuple[str, Wire]], specs: Mapping[str, UpstreamSpec]
+) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """Yield upstream, pools and buckets of every route that some call for *card* may take."""
+    for upstream, wire in _expand(wires, fallback=True):
+        if upstream in specs and (pools := specs[upstream].serves.get(wire.tier or card.tier, ())):
+            for buckets in (wire.buckets, *wire.buckets_when.values()):
+                yield upstream, pools, buckets
 
 
 def _sorted(wires: Sequence[tuple[str, Wire]], configured: Sequence[str]) -> list[tuple[str, Wire]]:

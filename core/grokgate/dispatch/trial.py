@@ -62,6 +62,7 @@ class Trial:
     def __init__(self, desk: Desk, plugin: str, call: Call, route: Route, lease: Lease) -> None:
         self.route = route
         self.lease = lease
+        self.began_at = desk.clock.monotonic()
         self.started: Started | None = None
         self.counted = 0
         """Pictures and videos seen."""
@@ -74,6 +75,10 @@ class Trial:
         self._sent = False
         self._stack = AsyncExitStack()
         self._closed = False
+        self._acting = False
+        """There is a session, and the plugin's own code has begun."""
+        self._unwanted = False
+        """It was ended because nobody wants its answer any more."""
         self.events: AsyncGenerator[Event, None] | None = None
 
     async def begin(self) -> Event:
@@ -89,6 +94,7 @@ class Trial:
         session = await self._stack.enter_async_context(
             driver.session(account, self.route.wire, self._line())
         )
+        self._acting = True
         self.events = self._call.send(session)
         self._stack.push_async_callback(self.events.aclose)
         async for event in self.events:
@@ -138,17 +144,17 @@ class Trial:
                 return Failure(observation=self.observation(Kind.CANCELLED), error=error)
             case asyncio.CancelledError():
                 return _failed(self.observation(Kind.CANCELLED))
+        plugin = self._at_fault()
         self._desk.log.error(
-            "call_crashed",
-            plugin=self._plugin,
-            upstream=self.route.upstream,
-            exc_info=error,
+            "call_crashed", plugin=plugin, upstream=self.route.upstream, exc_info=error
         )
+        self._desk.blamed(plugin)
         return Failure(observation=self.observation(Kind.CANCELLED), error=InternalError())
 
     def settle(self, observation: Observation, *, units: int, penalize: bool) -> Settled:
         """End the lease; a second end changes nothing."""
         if self.settled is None:
+            self._unwanted = observation.kind is Kind.CANCELLED
             self.settled = self._desk.home.settle(
                 self.lease, observation, units=units, penalize=penalize
             )
@@ -159,6 +165,7 @@ class Trial:
         if self._closed:
             return
         self._closed = True
+        began_at = self._desk.clock.monotonic()
         with anyio.move_on_after(CLOSE_S, shield=True) as scope:
             try:
                 await self._stack.aclose()
@@ -166,6 +173,12 @@ class Trial:
                 self._log_close(type(error).__name__)
         if scope.cancelled_caught:
             self._log_close("timeout")
+        if self._unwanted and self.events is not None:
+            self._desk.aborted(self._desk.clock.monotonic() - began_at)
+
+    def _at_fault(self) -> str:
+        """Name the plugin whose code was running: the upstream's until there is a session."""
+        return self._plugin if self._acting else self._desk.upstreams.plugin_of(self.route.upstream)
 
     def _log_close(self, problem: str) -> None:
         self._desk.log.warning(

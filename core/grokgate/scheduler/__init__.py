@@ -7,10 +7,11 @@ waiting   tasks that wait for a busy token              select    picks a candid
 behind    writes changed states, in batches             outlook   says why there is none, until when
                                                         verdict   observation → consequences
 ledger    leases, quota and health of all tokens        penalty   carries verdicts out
-roster    tokens, pools, shelves, times                 incident  many tokens, one fault
-entry     one token, one pool                           cost      rules → units
-holding   what a token has left in one bucket           queue     fair waiting list
-shelf     tokens in groups of equal rank                audit     invariants of a ledger
+roster    tokens, pools, shelves                        incident  many tokens, one fault
+timetable when tokens cool down or refill               cost      rules → units
+entry     one token, one pool                           queue     fair waiting list
+holding   what a token has left in one bucket           audit     invariants of a ledger
+shelf     tokens in groups of equal rank                strategy  scores and ranks of candidates
 ```
 
 All but `memory`, `waiting` and `behind` are pure: no event loop, no clock, no randomness of their

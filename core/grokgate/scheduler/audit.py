@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from grokgate.scheduler.entry import Entry, Pool
 from grokgate.scheduler.holding import Holding
 from grokgate.scheduler.ledger import Ledger
-from grokgate.scheduler.shelf import COOLING
+from grokgate.scheduler.shelf import ABSENT, COOLING
 
 
 def violations(ledger: Ledger) -> Iterator[str]:
@@ -41,6 +41,10 @@ def _miscounted(pool: Pool) -> Iterator[str]:
     statuses = Counter(member.status for member in members)
     if any(count != statuses[status] for status, count in pool.census.items()):
         yield f"{pool.name}: the census is wrong"
+    free = [slot for slot, member in enumerate(pool.members) if member is None]
+    for shelf in pool.shelves.values():
+        if any(shelf.rank(slot) != ABSENT for slot in free):
+            yield f"{pool.name}: somebody who left is still on {shelf.buckets}"
 
 
 def _misplaced(ledger: Ledger, entry: Entry, flying: int) -> Iterator[str]:
@@ -48,7 +52,9 @@ def _misplaced(ledger: Ledger, entry: Entry, flying: int) -> Iterator[str]:
         yield f"{entry.id}: {entry.inflight} in flight, but {flying} leases are open"
     if entry.inflight > entry.limit:
         yield f"{entry.id}: more in flight than allowed"
-    for shelf in entry.pool.shelves.values():
+    if entry.status != ledger.status(entry):
+        yield f"{entry.id}: {entry.status}, but should be {ledger.status(entry)}"
+    for shelf in entry.pool.filled.values():
         if shelf.rank(entry.slot) != ledger.rank(entry, shelf):
             yield f"{entry.id}: rank on {shelf.buckets} is out of date"
 

@@ -36,7 +36,7 @@ class WriteBehind:
         log: Any,
     ) -> None:
         self.stored: dict[str, TokenState] = {}
-        """By token: what the store holds, as far as we know."""
+        """By token: what the store holds, as far as we know; the store's own objects, no copies."""
         self._writer = writer
         self._state = state
         self._delay_s = delay_s
@@ -65,20 +65,20 @@ class WriteBehind:
                 backoff_s = 0.0
 
     async def flush(self) -> None:
-        """Write all changes now; what the writer raises passes through, and nothing is lost."""
+        """Write all changes up to now; what the writer raises passes through, nothing is lost."""
         async with self._turn:
-            while self._dirty:
-                await self._write_batch()
+            due, self._dirty = list(self._dirty), {}
             self._stirred.clear()
+            await self._write(due)
 
-    async def _write_batch(self) -> None:
-        tokens = list(self._dirty)[:_BATCH]
-        for token in tokens:
-            del self._dirty[token]
-        states = [state for token in tokens if (state := self._state(token)) is not None]
-        try:
-            await self._writer(states)
-        except BaseException:
-            self._dirty = dict.fromkeys(tokens) | self._dirty
-            raise
-        self.stored.update((state.id, state) for state in states if state.id in self.stored)
+    async def _write(self, due: Sequence[str]) -> None:
+        for start in range(0, len(due), _BATCH):
+            batch = due[start : start + _BATCH]
+            states = [state for token in batch if (state := self._state(token)) is not None]
+            try:
+                await self._writer(states)
+            except BaseException:
+                self._dirty = dict.fromkeys(due[start:]) | self._dirty
+                self._stirred.set()
+                raise
+            self.stored.update((state.id, state) for state in states if state.id in self.stored)

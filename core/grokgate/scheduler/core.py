@@ -16,9 +16,10 @@ from random import Random
 from typing import Any
 
 from grokgate.errors import GatewayError, Overloaded
+from grokgate.scheduler.decisions import Decisions
 from grokgate.scheduler.entry import Entry, Grant
 from grokgate.scheduler.holding import Moment
-from grokgate.scheduler.home import Decision, Lease, Settled, Want
+from grokgate.scheduler.home import Lease, Settled, Want
 from grokgate.scheduler.ledger import Ledger
 from grokgate.scheduler.outlook import busy, outlook, refusal
 from grokgate.scheduler.penalty import Penalties
@@ -32,6 +33,11 @@ STALE_MS = 300_000
 """Age of a bucket's numbers after which a settled call asks for a survey (F-TOK-32)."""
 _USED_LATELY_MS = 60_000
 _AFFINITIES = 10_000
+_FIRST_HOLD_S = 5.0
+"""How long a call is assumed to hold its token before any has ended."""
+_HOLD_SHARE = 0.1
+"""Weight of the latest call in the average of how long calls hold their tokens."""
+_LONGEST_BUSY_S = 60.0
 
 
 class Waiter:
@@ -83,6 +89,10 @@ class Core:
                 self.ledger.declare(spec.id, pool)
         self.penalties = Penalties(self.ledger, rng, log)
         self.queue: FairQueue[Waiter] = FairQueue()
+        self.decisions = Decisions(self.ledger)
+        self.recovered = 0
+        """Tokens that an unclean stop may have left with calls nobody settled."""
+        self._hold_s = _FIRST_HOLD_S
         self._rng = rng
         self._log = log
         self._changed = changed
@@ -104,6 +114,7 @@ class Core:
             entry = self.ledger.put(record, at)
             used_at_ms = record.state.last_used_at_ms
             if unclean and used_at_ms is not None and at.ms - used_at_ms <= _USED_LATELY_MS:
+                self.recovered += 1
                 self.ledger.doubt(entry)
                 self._changed(entry.id)
 
@@ -135,13 +146,21 @@ class Core:
         """
         if self.ledger.drain(at):
             self.serve(at)
-        if not self.queue.waits(_kind(want)):
-            lease = self._lend(want, at, queued_s=0.0)
-            if lease is not None:
-                return lease
+        # Nobody who waits could have it: they are offered whatever changes before newcomers are.
+        lease = self._lend(want, at, queued_s=0.0)
+        if lease is not None:
+            return lease
         if want.deadline <= at.s or not busy(self.ledger, want):
-            raise refusal(outlook(self.ledger, want, at))
+            raise self._refuse(want, at, queued_s=0.0)
         return None
+
+    def refusal(self, want: Want, at: Moment) -> GatewayError | None:
+        """Say why *want* would get no token now; None: it would."""
+        if self.ledger.drain(at):
+            self.serve(at)
+        if self._pick(want, at) is not None:
+            return None
+        return refusal(outlook(self.ledger, want, at), busy_s=self._busy_s())
 
     def join(self, waiter: Waiter, at: Moment, *, size: int) -> Place[Waiter]:
         """Put a request at the end of the queue; it may be answered before this returns.
@@ -157,21 +176,32 @@ class Core:
         want = waiter.want
         place = self.queue.join(want.key_id, _kind(want), waiter, size=size, variant=want.tried)
         if place is None:
-            raise Overloaded("Too many requests are waiting for an account.")
+            error = Overloaded(
+                "Too many requests are waiting for an account.", retry_after_s=self._busy_s()
+            )
+            self.decisions.refused(want, at, queued_s=0.0, told=error.message, next_reset_s=None)
+            raise error
         self.serve(at)
         return place
 
-    def overdue(self, place: Place[Waiter]) -> None:
-        """Refuse a request whose deadline has passed in the queue."""
+    def overdue(self, place: Place[Waiter], at: Moment) -> None:
+        """Refuse a request whose deadline has passed in the queue, if it is not served just now."""
+        self.serve(at)
         self.queue.leave(place)
-        if not place.item.left():
-            place.item.answer(Overloaded("All accounts that could serve this model are busy."))
+        waiter = place.item
+        if not waiter.left():
+            waiter.answer(self._refuse(waiter.want, at, queued_s=at.s - waiter.since))
 
     def serve(self, at: Moment) -> None:
         """Grant what is free to those who wait; refuse those who wait for nothing (D30)."""
         if len(self.queue):
             self.ledger.drain(at)
             self.queue.serve(lambda waiter: self._answer(waiter, at))
+
+    def catch_up(self, at: Moment) -> None:
+        """Bring back all that has cooled down or refilled."""
+        while self.ledger.drain(at):
+            self.serve(at)
 
     def sent(self, lease: int) -> None:
         """Note that the request's body is going out."""
@@ -201,10 +231,11 @@ class Core:
         if observation.stage is not Stage.UNSENT:
             self.ledger.sent(lease)
         grant = self.ledger.settle(
-            lease, units=units if verdict.charged else 0, unsure=verdict.unsure
+            lease, units=units if verdict.charged else 0, unsure=verdict.unsure, at=at
         )
         if grant is None:
             return Settled()
+        self._hold_s += (at.s - grant.since - self._hold_s) * _HOLD_SHARE
         penalized = self.penalties.apply(
             verdict.effect,
             observation,
@@ -222,14 +253,14 @@ class Core:
 
     def take_back(self, lease: Lease, at: Moment) -> None:
         """Refund a lease that its request was cancelled too late to refuse."""
-        grant = self.ledger.settle(lease.id, units=0)
+        grant = self.ledger.settle(lease.id, units=0, at=at)
         if grant is not None:
             self._changed(grant.entry.id)
             self.serve(at)
 
     def expire(self, lease: int, at: Moment) -> None:
         """End a lease that nobody settled."""
-        grant = self.ledger.expire(lease)
+        grant = self.ledger.expire(lease, at)
         if grant is not None:
             self._log.warning("lease_expired", lease=lease, age_s=round(at.s - grant.since, 3))
             self._changed(grant.entry.id)
@@ -256,45 +287,61 @@ class Core:
         if entry is None:
             return
         self.ledger.learn(entry, facts.windows, at, since=since, asked=asked)
+        entry.tier = facts.tier or entry.tier
         if facts.keep:
             entry.kept = {**entry.kept, **facts.keep}
         self._changed(token)
         self.serve(at)
 
-    def survey_failed(self, token: str, observation: Observation) -> None:
+    def survey_failed(self, token: str, observation: Observation, at: Moment) -> None:
         """Expire the token if the survey showed that its credential is dead."""
         entry = self.ledger.entries.get(token)
         if entry is None:
             return
         self.ledger.end_survey(entry)
         if observation.kind is Kind.AUTH_DEAD:
-            self.penalties.retire(entry, observation)
+            self.penalties.retire(entry, observation, at)
             self._changed(token)
+            self.serve(at)
 
     # -- inside ------------------------------------------------------------------------------
 
     def _lend(self, want: Want, at: Moment, *, queued_s: float) -> Lease | None:
         """Pick and reserve in one step."""
         last = self._affinities.get(want.affinity) if want.affinity is not None else None
-        entry = pick(self.ledger, want, self._rng, last=last)
+        entry = self._pick(want, at, last=last)
         if entry is None:
             return None
+        moved = last is not None and last != entry.id
+        number = self.decisions.leased(want, entry.id, at, queued_s, moved=moved)
         grant = self.ledger.reserve(entry, want.buckets, want.units, at)
         self._changed(entry.id)
         if want.affinity is not None:
             self._remember(want.affinity, entry)
-        decision = Decision(
-            request_id=want.request_id,
-            model=want.model,
-            upstream=want.upstream,
-            policy=want.policy,
-            chosen=entry.id,
-            queued_s=queued_s,
-            moved=last not in (None, entry.id),
-        )
         return Lease(
-            id=grant.id, token=entry.id, units=grant.parts, fence=entry.fence, decision=decision
+            id=grant.id, token=entry.id, units=grant.parts, fence=entry.fence, decision=number
         )
+
+    def _pick(self, want: Want, at: Moment, *, last: str | None = None) -> Entry | None:
+        """Choose a candidate; only where there is none, all that is due is brought back first."""
+        entry = pick(self.ledger, want, self._rng, at, last=last)
+        while entry is None and self.ledger.drain(at):
+            entry = pick(self.ledger, want, self._rng, at, last=last)
+        return entry
+
+    def _refuse(self, want: Want, at: Moment, *, queued_s: float) -> GatewayError:
+        """Say why there is no token, and note it."""
+        view = outlook(self.ledger, want, at)
+        error = refusal(view, busy_s=self._busy_s())
+        self.decisions.refused(
+            want, at, queued_s=queued_s, told=error.message, next_reset_s=view.next_reset_s
+        )
+        return error
+
+    def _busy_s(self) -> float:
+        """Estimate in how many seconds a newcomer's turn would come."""
+        turns = (len(self.queue) + 1) / max(1, len(self.ledger.open))
+        return min(_LONGEST_BUSY_S, self._hold_s * turns)
 
     def _answer(self, waiter: Waiter, at: Moment) -> bool:
         """Answer a waiter if that is possible; tell whether it is done with."""
@@ -306,7 +353,7 @@ class Core:
             return True
         if busy(self.ledger, waiter.want):
             return False
-        waiter.answer(refusal(outlook(self.ledger, waiter.want, at)))
+        waiter.answer(self._refuse(waiter.want, at, queued_s=at.s - waiter.since))
         return True
 
     def _remember(self, affinity: str, entry: Entry) -> None:

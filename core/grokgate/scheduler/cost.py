@@ -1,8 +1,9 @@
 """Units a call takes: the wire's own number, else the most exact cost rule, else the card's effort.
 
-Rules are checked when they are loaded, so that pricing a call cannot fail and is total: 0 to 10 000
-units (I8). Of two rules that match, the one with a model wins, then the one with an upstream, then
-the one with more facts; two that are equally exact and may match the same call clash.
+Rules are checked when they are loaded, and what a call and its wire say is checked when the call is
+priced, before any lease, so that a price is total: an integer from 0 to 10 000 (I8). Of two rules
+that match, the one with a model wins, then the one with an upstream, then the one with more facts;
+two that are equally exact and may match the same call clash.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -51,24 +52,39 @@ class CostTable:
         self._rules.sort(key=_exactness, reverse=True)
 
     def price(self, call: Call, upstream: str, wire: Wire) -> Price:
-        """Return what *call* costs over *wire* of *upstream*."""
+        """Return what *call* costs over *wire* of *upstream*.
+
+        Raises:
+            TypeError: The call or the wire holds something else than its type says.
+            KeyError: The card names an effort that does not exist.
+        """
         if wire.units is not None:
-            return Price(units=min(MOST_UNITS, max(0, wire.units)))
+            return Price(units=min(MOST_UNITS, max(0, _integer(wire.units, "Wire.units"))))
         rule = next((rule for rule in self._rules if _matches(rule, call, upstream)), None)
         if rule is None:
             return Price(units=_EFFORT_UNITS[call.card.effort])
-        outputs = max(1, call.outputs) if rule.per == "output" else None
-        return Price(units=rule.units, outputs=outputs, correct=rule.correct)
+        outputs = _integer(call.outputs, "Call.outputs") if rule.per == "output" else None
+        return Price(
+            units=rule.units,
+            outputs=None if outputs is None else min(MOST_UNITS, max(1, outputs)),
+            correct=rule.correct,
+        )
 
 
 def check_rule(rule: CostRule) -> None:
-    """Refuse a rule whose units are not an integer from 0 to 10 000.
+    """Refuse a rule that could not price every call.
 
     Raises:
         ValueError: Says what is wrong.
     """
     if type(rule.units) is not int or not 0 <= rule.units <= MOST_UNITS:
         raise ValueError(f"{_name(rule)}: units must be an integer from 0 to {MOST_UNITS}")
+    if rule.per not in {"call", "output"}:
+        raise ValueError(f"{_name(rule)}: per must be 'call' or 'output'")
+    if rule.correct is not None and not callable(rule.correct):
+        raise ValueError(f"{_name(rule)}: correct must be a function")
+    if not all(isinstance(text, str) for fact in rule.when.items() for text in fact):
+        raise ValueError(f"{_name(rule)}: when must map names of facts to texts")
 
 
 def clash(one: CostRule, other: CostRule) -> bool:
@@ -93,6 +109,13 @@ def _matches(rule: CostRule, call: Call, upstream: str) -> bool:
         and rule.upstream in (None, upstream)
         and rule.when.items() <= call.facts.items()
     )
+
+
+def _integer(value: object, name: str) -> int:
+    """Return *value* if it is an integer; Structs made by plugins hold what they were given."""
+    if type(value) is not int:
+        raise TypeError(f"{name} is {type(value).__name__}, not int")
+    return value
 
 
 def _name(rule: CostRule) -> str:

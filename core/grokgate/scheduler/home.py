@@ -3,16 +3,26 @@
 A home owns one ledger and moves it along. `scheduler.memory` keeps it in this process.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
+from grokgate.errors import GatewayError
 from grokgate.tokens.record import Status, TokenRecord, TokenState
 from grokgate.upstream import AccountFacts, Observation
 
 Reason: TypeAlias = Literal[
-    "pool", "disabled", "expired", "cooling", "empty", "busy", "tried", "untagged", "other_account"
+    "pool",
+    "disabled",
+    "expired",
+    "cooling",
+    "plan",
+    "empty",
+    "busy",
+    "tried",
+    "untagged",
+    "other_account",
 ]
 
 
@@ -32,7 +42,9 @@ class Want(Struct, frozen=True, kw_only=True):
     """A call draws from all of them."""
     units: int
     policy: str = "max_quota"
-    """Or ``random``."""
+    """Or ``score``, ``least_consumed``, ``random``: see `scheduler.strategy`."""
+    unknown_first: bool = False
+    """``token.unknown_first``; concerns ``max_quota`` alone."""
     prefer_tags: tuple[str, ...] = ()
     require_tags: tuple[str, ...] = ()
     affinity: str | None = None
@@ -49,11 +61,27 @@ class Scored(Struct, frozen=True):
     """Short id."""
     score: float
     terms: Mapping[str, float]
-    """Named parts of the score."""
+    """Named parts of the score, which is their sum."""
+    pool: str = ""
+    """Pools are tried in order, so a candidate of an earlier one precedes any score."""
+    preferred: bool = False
+    """It has the preferred tags, which precede even the order of pools."""
+
+
+class RuledOut(Struct, frozen=True, kw_only=True):
+    """A token that could not be chosen."""
+
+    token: str
+    """Short id."""
+    pool: str
+    reason: Reason
+    """The first that applied."""
+    back_in_s: float | None = None
+    """Seconds until a cooling or empty token returns; None: nobody knows, or another reason."""
 
 
 class Decision(Struct, frozen=True, kw_only=True):
-    """Why this token, and why not the others."""
+    """Why this token, and why not the others; or why none."""
 
     request_id: str
     model: str
@@ -61,13 +89,24 @@ class Decision(Struct, frozen=True, kw_only=True):
     policy: str
     chosen: str | None
     best: tuple[Scored, ...] = ()
-    """Up to three, best first; only where asked for by `Home.explain`."""
+    """Up to three, best first; only where *walked*."""
     out: Mapping[Reason, int] = {}
-    """Tokens ruled out, by the first reason that applied; only where asked for."""
+    """Tokens ruled out, by the first reason that applied."""
     queued_s: float = 0.0
     next_reset_s: float | None = None
+    """Seconds until the first waiting token returns, as far as known; only without a choice."""
     moved: bool = False
     """Another token than the affinity's last."""
+    number: int = 0
+    """Counts the decisions since the start."""
+    at_ms: int = 0
+    """Unix milliseconds."""
+    pools: tuple[str, ...] = ()
+    """Those allowed, in the order they are tried."""
+    told: str | None = None
+    """Why there was none, in the words the client gets where nothing else helps."""
+    walked: bool = False
+    """All tokens were looked at; else *out* comes from counters, and *best* is empty."""
 
 
 class Lease(Struct, frozen=True, kw_only=True):
@@ -79,7 +118,8 @@ class Lease(Struct, frozen=True, kw_only=True):
     """Bucket → min(cost, available)."""
     fence: int
     """Grows per token; the end of a lease that has ended before changes nothing."""
-    decision: Decision
+    decision: int
+    """Number of the decision that chose the token; `Home.decisions` tells it."""
 
 
 class Settled(Struct, frozen=True, kw_only=True):
@@ -104,9 +144,14 @@ class PoolView(Struct, frozen=True, kw_only=True):
     """Changes of a token's health so far, by kind of failure."""
     incidents: int
     """Incidents so far."""
+    incident: frozenset[str] = frozenset()
+    """Upstreams that have one now."""
     fence_rejected: int
     overruns: int
     drift_units: int
+    recovered: int = 0
+    """Tokens that an unclean stop may have left with calls nobody settled."""
+    clock_jumps: int = 0
 
 
 class Home(Protocol):
@@ -163,8 +208,32 @@ class Home(Protocol):
         """Take over records after their rows are committed; deleted ones are leased no more."""
         ...
 
-    def explain(self, want: Want, /) -> Decision:
-        """Tell which token *want* would get, and why not the others; leases nothing."""
+    async def prepare(self, wants: Iterable[Want], /) -> None:
+        """Get ready for calls like *wants*, so that the first of each kind does not have to wait.
+
+        Holds nothing up; may be called again at any time, and does only what is left to do.
+        """
+        ...
+
+    def refusal(self, want: Want, /) -> GatewayError | None:
+        """Say why *want* would get no token now; None: it would. Cheap, and leases nothing."""
+        ...
+
+    def explain(self, want: Want, /, *, most: int = 3) -> Decision:
+        """Tell which token *want* would get, and why not the others; leases nothing.
+
+        Args:
+            want: What is wanted.
+            most: How many candidates to name.
+        """
+        ...
+
+    def ruled_out(self, want: Want, /, *, most: int) -> list[RuledOut]:
+        """Name tokens of the wanted pools that *want* cannot get now, and why."""
+        ...
+
+    def decisions(self, request_id: str, /) -> list[Decision]:
+        """Return the decisions about a request that are still in memory, oldest first."""
         ...
 
     def unsure(self, want: Want, /) -> list[str]:

@@ -4,23 +4,35 @@ A shell around `scheduler.core`: it tells the time, lets requests wait, and has 
 behind (`scheduler.behind`).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from random import Random
 from typing import Any, Protocol, TypeAlias
 
+import anyio.lowlevel
+
+from grokgate.errors import GatewayError
 from grokgate.scheduler.audit import imbalance
 from grokgate.scheduler.behind import WriteBehind, Writer
 from grokgate.scheduler.core import Core
 from grokgate.scheduler.holding import Moment
-from grokgate.scheduler.home import Decision, Lease, PoolView, Settled, Want
-from grokgate.scheduler.outlook import explain, unsure
+from grokgate.scheduler.home import Decision, Lease, PoolView, RuledOut, Settled, Want
+from grokgate.scheduler.outlook import explain, ruled_out, unsure
+from grokgate.scheduler.select import prepare
 from grokgate.scheduler.waiting import WaitingList
 from grokgate.settings.core import LimitsSettings, TokenSettings
+from grokgate.tokens.garbage import collector_paused
 from grokgate.tokens.record import TokenRecord, TokenState
 from grokgate.upstream import AccountFacts, Clock, Observation, UpstreamSpec
 
 Doubt: TypeAlias = Callable[[str], None]
 """Told of a token that should be surveyed within a minute; returns at once."""
+
+_EDITS = 500
+"""Taken over in one go, which takes some 10 ms."""
+_UNSURE_S = 1.0
+_KINDS = 1000
+_JUMP_MS = 5000.0
+"""A wall clock that moved by more than this against the other one has jumped."""
 
 
 class HomeSettings(Protocol):
@@ -52,7 +64,7 @@ class MemoryHome:
     def __init__(
         self,
         *,
-        specs: Iterable[UpstreamSpec],
+        specs: Collection[UpstreamSpec],
         settings: Callable[[], HomeSettings],
         clock: Clock,
         rng: Random,
@@ -62,6 +74,12 @@ class MemoryHome:
         self._settings = settings
         self._clock = clock
         self._doubts: list[Doubt] = []
+        self._log = log
+        self._upstreams = tuple(spec.id for spec in specs)
+        self._lead_ms = clock.now().timestamp() * 1000 - clock.monotonic() * 1000
+        self._clock_jumps = 0
+        self._unsure: dict[object, tuple[float, tuple[str, ...]]] = {}
+        """By kind of want: until when an answer of `unsure` holds, and the answer."""
         self._behind = WriteBehind(
             writer, self.state, delay_s=lambda: settings().token.save_delay_ms / 1000, log=log
         )
@@ -86,23 +104,32 @@ class MemoryHome:
             unclean: The program did not stop properly.
         """
         known = list(records)
-        self._behind.stored.update((record.id, record.state) for record in known)
-        self._core.load(known, self._now(), unclean=unclean)
+        with collector_paused():
+            self._behind.stored.update((record.id, record.state) for record in known)
+            self._core.load(known, self._now(), unclean=unclean)
 
     async def edited(self, tokens: Sequence[TokenRecord], /) -> None:
-        """Take over edits; of a state only what the operator changed in it."""
-        at = self._now()
-        for record in tokens:
-            before = self._behind.stored.pop(record.id, None)
-            self._core.edited(record, before, at)
-            if record.deleted_at_ms is None:
-                self._behind.stored[record.id] = record.state
-        self._core.serve(at)
-        self._waiting.arm(at)
+        """Take over edits; of a state only what the operator changed in it.
+
+        In portions, with calls in between: an import may bring any number of tokens.
+        """
+        for start in range(0, len(tokens), _EDITS):
+            at = self._now()
+            for record in tokens[start : start + _EDITS]:
+                self._edited(record, at)
+            self._core.serve(at)
+            self._waiting.arm(at)
+            await anyio.lowlevel.checkpoint()
 
     def subscribe(self, doubt: Doubt) -> None:
         """Have *doubt* told of every token whose quota should be surveyed soon."""
         self._doubts.append(doubt)
+
+    async def prepare(self, wants: Iterable[Want], /) -> None:
+        """Build what calls like *wants* are served from, in steps, with calls in between."""
+        for want in wants:
+            for _ in prepare(self._ledger, want):
+                await anyio.lowlevel.checkpoint()
 
     # -- leases ------------------------------------------------------------------------------
 
@@ -158,19 +185,46 @@ class MemoryHome:
 
     def survey_failed(self, token: str, observation: Observation, /) -> None:
         """Expire the token if the survey showed that its credential is dead."""
-        self._core.survey_failed(token, observation)
+        self._core.survey_failed(token, observation, self._now())
 
     # -- views -------------------------------------------------------------------------------
 
-    def explain(self, want: Want, /) -> Decision:
+    def refusal(self, want: Want, /) -> GatewayError | None:
+        """Say why *want* would get no token now; None: it would."""
+        return self._core.refusal(want, self._now())
+
+    def explain(self, want: Want, /, *, most: int = 3) -> Decision:
         """Tell which token *want* would get; walks over all tokens."""
         at = self._now()
-        self._ledger.drain(at)
-        return explain(self._ledger, want, at)
+        self._core.catch_up(at)
+        return explain(self._ledger, want, at, most=most)
+
+    def ruled_out(self, want: Want, /, *, most: int) -> list[RuledOut]:
+        """Name tokens that *want* cannot get now; walks over all tokens."""
+        at = self._now()
+        self._core.catch_up(at)
+        return ruled_out(self._ledger, want, at, most=most)
+
+    def decisions(self, request_id: str, /) -> list[Decision]:
+        """Return the decisions about a request that are still in memory, oldest first."""
+        return self._core.decisions.of(request_id)
 
     def unsure(self, want: Want, /) -> list[str]:
-        """List tokens that wait for a reset nobody knows, longest not synced first."""
-        return [entry.id for entry in unsure(self._ledger, want, self._now())]
+        """List tokens that wait for a reset nobody knows, longest not synced first.
+
+        As many as may be asked on demand; looked for once a second, however many requests ask.
+        """
+        at = self._now()
+        kind = want.upstream, want.pools, want.buckets, want.require_tags, want.only
+        until, tokens = self._unsure.get(kind, (at.s, ()))
+        if at.s < until:
+            return list(tokens)
+        most = self._settings().token.on_demand_max_tokens
+        tokens = tuple(entry.id for entry in unsure(self._ledger, want, most=most))
+        if len(self._unsure) >= _KINDS:
+            self._unsure.clear()
+        self._unsure[kind] = at.s + _UNSURE_S, tokens
+        return list(tokens)
 
     def view(self) -> PoolView:
         """Return counts; cheap at any number of tokens."""
@@ -187,15 +241,23 @@ class MemoryHome:
             },
             penalties=dict(penalties.counts),
             incidents=penalties.incidents.count,
+            incident=frozenset(filter(penalties.incidents.active, self._upstreams)),
             fence_rejected=counts.rejected,
             overruns=counts.overruns,
             drift_units=counts.drift,
+            recovered=self._core.recovered,
+            clock_jumps=self._clock_jumps,
         )
 
     def state(self, token: str) -> TokenState | None:
         """Return a token's state as it would be stored now; None: there is no such token."""
         entry = self._ledger.entries.get(token)
         return entry.state(self._now()) if entry is not None else None
+
+    def inflight(self, token: str) -> int:
+        """Return how many calls a token has in flight."""
+        entry = self._ledger.entries.get(token)
+        return entry.inflight if entry is not None else 0
 
     def states(self) -> list[TokenState]:
         """Return the state of every token."""
@@ -222,8 +284,24 @@ class MemoryHome:
 
     # -- inside ------------------------------------------------------------------------------
 
+    def _edited(self, record: TokenRecord, at: Moment) -> None:
+        before = self._behind.stored.pop(record.id, None)
+        self._core.edited(record, before, at)
+        if record.deleted_at_ms is None:
+            self._behind.stored[record.id] = record.state
+
     def _now(self) -> Moment:
-        return Moment(self._clock.monotonic(), int(self._clock.now().timestamp() * 1000))
+        at = Moment(self._clock.monotonic(), int(self._clock.now().timestamp() * 1000))
+        lead_ms = at.ms - at.s * 1000
+        if abs(lead_ms - self._lead_ms) > _JUMP_MS:
+            self._note_jump(lead_ms - self._lead_ms)
+        self._lead_ms = lead_ms
+        return at
+
+    def _note_jump(self, by_ms: float) -> None:
+        """Count a jump of the wall clock, which changes nothing: the ledger goes by the other."""
+        self._clock_jumps += 1
+        self._log.warning("clock_jumped", by_s=round(by_ms / 1000, 1))
 
     def _tell_doubt(self, token: str) -> None:
         for doubt in self._doubts:

@@ -1,25 +1,37 @@
 """Why there is no token for a call, in counts and in words, and when that changes.
 
-Pure functions over a `Ledger`; counts come from the shelves. `explain` and `unsure` walk over all
-tokens.
+Pure functions over a `Ledger`. `outlook` looks at counters and, where all wait, at those who wait;
+`explain` and `ruled_out` walk over all tokens.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from heapq import nlargest
+from collections.abc import Callable, Iterator, Mapping
+from heapq import nlargest, nsmallest
+from itertools import islice
+from typing import get_args
 
 from msgspec import Struct
 
 from grokgate.errors import GatewayError, NoTokenAvailable, NoTokensConfigured, Overloaded
 from grokgate.scheduler.entry import Entry, Pool
 from grokgate.scheduler.holding import Moment
-from grokgate.scheduler.home import Decision, Reason, Scored, Want
+from grokgate.scheduler.home import Decision, Reason, RuledOut, Scored, Want
 from grokgate.scheduler.ledger import Ledger
 from grokgate.scheduler.select import NO_TAGS, WHY, shelf_of, shelves, why_not
-from grokgate.scheduler.shelf import BUSY, COOLING, EMPTY
+from grokgate.scheduler.shelf import BUSY, COOLING, EMPTY, Shelf
+from grokgate.scheduler.strategy import ranking, terms
+from grokgate.scheduler.verdict import IN_NO_PLAN
 
 _SHOWN = 3
 _LONGEST_WAIT_S = 3600.0
+_CAUSES: Mapping[Reason, str] = {
+    "empty": "out of quota",
+    "cooling": "cooling down after failures",
+    "busy": "busy",
+    "tried": "failing for this request",
+}
+"""Why a usable token cannot be had now, in words."""
+_ALL = "All accounts that could serve this model are"
 
 
 class Outlook(Struct, frozen=True, kw_only=True):
@@ -31,98 +43,103 @@ class Outlook(Struct, frozen=True, kw_only=True):
     """Seconds until the first waiting token returns, as far as known."""
     resets_known: bool
     """False: of some waiting token nobody knows when it returns."""
+    only: bool = False
+    """One certain token is wanted."""
 
 
 def busy(ledger: Ledger, want: Want) -> bool:
     """Tell whether some token could serve *want* but for its calls in flight."""
     if want.only is not None:
         entry = ledger.entries.get(want.only)
-        return entry is not None and shelf_of(ledger, entry, want).rank(entry.slot) == BUSY
-    return any(shelf.outside[-BUSY] for _, shelf in shelves(ledger, want))
-
-
-def outlook(ledger: Ledger, want: Want, at: Moment) -> Outlook:
-    """Tell why `pick` found nothing."""
-    if want.only is not None:
-        return _outlook_of_one(ledger, want, at)
-    out: Counter[Reason] = Counter()
-    returns: list[float] = []
-    all_known = True
-    for pool, shelf in shelves(ledger, want):
-        out.update({reason: shelf.outside[-rank] for rank, reason in WHY.items()})
-        out["tried"] += len(shelf)
-        if shelf.outside[-EMPTY] or shelf.outside[-COOLING]:
-            earliest, known = ledger.outlook(pool, shelf, at)
-            all_known = all_known and known
-            returns += [] if earliest is None else [earliest]
-    everybody = (ledger.pools[name] for name in want.pools if name in ledger.pools)
-    out["untagged"] = sum(sum(pool.census.values()) for pool in everybody) - out.total()
-    out["pool"] = sum(_usable(pool) for pool in _other_pools(ledger, want))
-    return Outlook(
-        out={reason: count for reason, count in out.items() if count},
-        next_reset_s=max(0.0, min(returns) - at.s) if returns else None,
-        resets_known=all_known,
+        return entry is not None and _merely_busy(ledger, entry, want)
+    tried = [ledger.entries.get(token) for token in want.tried]
+    return any(
+        shelf.outside[-BUSY]
+        > sum(e is not None and e.pool is pool and shelf.rank(e.slot) == BUSY for e in tried)
+        for pool, shelf in shelves(ledger, want)
     )
 
 
-def refusal(view: Outlook) -> GatewayError:
-    """Say in words why nothing can be leased (F-TOK-27)."""
+def _merely_busy(ledger: Ledger, entry: Entry, want: Want) -> bool:
+    return (
+        entry.pool.upstream == want.upstream
+        and entry.id not in want.tried
+        and entry.tags.issuperset(want.require_tags)
+        and shelf_of(ledger, entry, want).rank(entry.slot) == BUSY
+    )
+
+
+def outlook(ledger: Ledger, want: Want, at: Moment) -> Outlook:
+    """Tell why `pick` found nothing; of returns only if no token is busy, which may end soon."""
+    if want.only is not None:
+        return _outlook_of_one(ledger, want, at)
+    out: Counter[Reason] = Counter()
+    waiting: list[Shelf] = []
+    for _, shelf in shelves(ledger, want):
+        out.update({reason: shelf.outside[-rank] for rank, reason in WHY.items()})
+        out["tried"] += len(shelf)
+        if shelf.outside[-EMPTY] or shelf.outside[-COOLING]:
+            waiting.append(shelf)
+    everybody = (ledger.pools[name] for name in want.pools if name in ledger.pools)
+    out["untagged"] = sum(map(_size, everybody)) - out.total()
+    answers = [] if out["busy"] else [ledger.outlook(shelf, at) for shelf in waiting]
+    out["pool"] = sum(_usable(pool) for pool in _other_pools(ledger, want))
+    earliest = min((back_at for back_at, _ in answers if back_at is not None), default=None)
+    return Outlook(
+        out={reason: count for reason, count in out.items() if count},
+        next_reset_s=None if earliest is None else max(0.0, earliest - at.s),
+        resets_known=all(known for _, known in answers),
+    )
+
+
+def refusal(view: Outlook, *, busy_s: float = 1.0) -> GatewayError:
+    """Say in words why nothing can be leased (F-TOK-27).
+
+    Args:
+        view: By `outlook`.
+        busy_s: Seconds after which a busy token may be free.
+    """
     out = view.out
+    causes = [text for reason, text in _CAUSES.items() if out.get(reason)]
+    whose = "The account that made this is" if view.only else _ALL
     if out.get("busy"):
-        return Overloaded("All accounts that could serve this model are busy.")
-    empty, cooling = out.get("empty", 0), out.get("cooling", 0)
-    if empty or cooling:
-        cause = " or ".join(
-            word
-            for word, count in (("out of quota", empty), ("cooling down after failures", cooling))
-            if count
-        )
+        return Overloaded(f"{whose} {_either(causes)}.", retry_after_s=_bounded(busy_s))
+    if out.get("empty") or out.get("cooling"):
+        wait_s = 0.0 if out.get("tried") else view.next_reset_s
         return NoTokenAvailable(
-            f"All accounts that could serve this model are {cause}.",
-            retry_after_s=_bounded(view.next_reset_s),
+            f"{whose} {_either(causes)}.",
+            retry_after_s=None if wait_s is None else _bounded(wait_s),
             resets_known=view.resets_known,
         )
     if out.get("tried"):
         return NoTokenAvailable("No further account could serve this model.", retry_after_s=1.0)
-    if out.get("untagged"):
-        return NoTokensConfigured("No account with the needed tag is configured.")
-    if out.get("expired") or out.get("disabled"):
-        return NoTokensConfigured("All accounts for this model are expired or disabled.")
-    if out.get("pool"):
-        return NoTokensConfigured("No account of the tier this model needs is configured.")
-    return NoTokensConfigured("No account is configured.")
+    return NoTokensConfigured(_unconfigured(view))
 
 
-def unsure(ledger: Ledger, want: Want, at: Moment) -> list[Entry]:
+def unsure(ledger: Ledger, want: Want, *, most: int) -> list[Entry]:
     """List waiting tokens of which nobody knows when they return, longest not synced first."""
-    found = [
+    found = (
         entry
         for pool, shelf in shelves(ledger, want)
-        for entry in ledger.waiting(pool, shelf)
-        if want.only in (None, entry.id) and not entry.waits(want.buckets, at)[1]
-    ]
-    return sorted(found, key=lambda entry: entry.last_sync_at_ms or 0)
+        for entry in ledger.adrift(pool, shelf)
+        if want.only in (None, entry.id)
+    )
+    return nsmallest(most, found, key=lambda entry: entry.last_sync_at_ms or 0)
 
 
-def explain(ledger: Ledger, want: Want, at: Moment) -> Decision:
-    """Walk over all tokens of the upstream: the best three, and why the others are out."""
+def explain(ledger: Ledger, want: Want, at: Moment, *, most: int = _SHOWN) -> Decision:
+    """Walk over all tokens of the upstream: the best *most*, and why the others are out."""
     out: Counter[Reason] = Counter()
-    scored: list[Scored] = []
-    for pool in ledger.pools.values():
-        if pool.upstream != want.upstream:
-            continue
-        shelf = ledger.shelf(pool, want.buckets, NO_TAGS)
-        for entry in filter(None, pool.members):
-            reason = why_not(entry, shelf, want)
-            if reason is not None:
-                out[reason] += 1
-                continue
-            units = float(shelf.rank(entry.slot))
-            order = -float(want.pools.index(pool.name)) * 1e6
-            preferred = 1e8 * set(want.prefer_tags).issubset(entry.tags)
-            terms = {"units": units, "pool": order, "tags": preferred}
-            scored.append(Scored(entry.id, sum(terms.values()), terms))
-    best = tuple(nlargest(_SHOWN, scored, key=lambda item: item.score))
+    candidates: list[Entry] = []
+    for entry, shelf in _everyone(ledger, want):
+        reason = why_not(entry, shelf, want)
+        if reason is None:
+            candidates.append(entry)
+        else:
+            out[reason] += 1
+    first = nlargest(most, candidates, key=_worth(ledger, want))
+    best = tuple(_scored(entry, want, at) for entry in first)
+    view = None if candidates else outlook(ledger, want, at)
     return Decision(
         request_id=want.request_id,
         model=want.model,
@@ -130,22 +147,112 @@ def explain(ledger: Ledger, want: Want, at: Moment) -> Decision:
         policy=want.policy,
         chosen=best[0].token if best else None,
         best=best,
-        out=dict(out),
-        next_reset_s=outlook(ledger, want, at).next_reset_s,
+        out=in_order(out),
+        next_reset_s=None if view is None else view.next_reset_s,
+        at_ms=at.ms,
+        pools=want.pools,
+        told=None if view is None else refusal(view).message,
+        walked=True,
     )
+
+
+def ruled_out(ledger: Ledger, want: Want, at: Moment, *, most: int) -> list[RuledOut]:
+    """Name up to *most* tokens of the wanted pools that are out, and why."""
+    found = (
+        RuledOut(
+            token=entry.id,
+            pool=entry.pool.name,
+            reason=reason,
+            back_in_s=_back_in(entry, want, at) if reason in {"cooling", "empty"} else None,
+        )
+        for entry, shelf in _everyone(ledger, want)
+        if (reason := why_not(entry, shelf, want)) is not None and reason != "pool"
+    )
+    return list(islice(found, most))
+
+
+def in_order(out: Mapping[Reason, int]) -> dict[Reason, int]:
+    """Sort by the order in which reasons apply; leave out what is not there."""
+    return {reason: out[reason] for reason in get_args(Reason) if out.get(reason)}
+
+
+def _everyone(ledger: Ledger, want: Want) -> Iterator[tuple[Entry, Shelf]]:
+    for pool in ledger.pools.values():
+        if pool.upstream == want.upstream:
+            shelf = ledger.shelf(pool, want.buckets, NO_TAGS)
+            for entry in filter(None, pool.members):
+                yield entry, shelf
+
+
+def _worth(ledger: Ledger, want: Want) -> Callable[[Entry], tuple[bool, int, int]]:
+    """Return the key by which candidates are ordered: tags, then pools, then rank."""
+    order = ranking(want.policy, unknown_first=want.unknown_first)
+    places = {name: -place for place, name in enumerate(want.pools)}
+    ranks = {
+        pool.name: ledger.shelf(pool, want.buckets, NO_TAGS, order).rank
+        for pool in ledger.pools.values()
+        if pool.upstream == want.upstream
+    }
+
+    def worth(entry: Entry) -> tuple[bool, int, int]:
+        pool = entry.pool.name
+        return _preferred(entry, want), places.get(pool, 0), ranks[pool](entry.slot)
+
+    return worth
+
+
+def _preferred(entry: Entry, want: Want) -> bool:
+    return bool(want.prefer_tags) and entry.tags.issuperset(want.prefer_tags)
+
+
+def _scored(entry: Entry, want: Want, at: Moment) -> Scored:
+    named = terms(want.policy, entry, want.buckets, at, unknown_first=want.unknown_first)
+    preferred = _preferred(entry, want)
+    return Scored(entry.id, sum(named.values()), named, entry.pool.name, preferred)
 
 
 def _outlook_of_one(ledger: Ledger, want: Want, at: Moment) -> Outlook:
     entry = ledger.entries.get(want.only or "")
     if entry is None or entry.pool.upstream != want.upstream:
-        return Outlook(out={}, next_reset_s=None, resets_known=True)
+        return Outlook(out={}, next_reset_s=None, resets_known=True, only=True)
     reason = why_not(entry, shelf_of(ledger, entry, want), want)
     back_at, known = entry.waits(want.buckets, at)
     return Outlook(
         out={} if reason is None else {reason: 1},
         next_reset_s=max(0.0, back_at - at.s) if known else None,
         resets_known=known,
+        only=True,
     )
+
+
+def _unconfigured(view: Outlook) -> str:
+    """Say why no account is usable at all."""
+    out = view.out
+    if view.only and out.get("plan"):
+        return "The plan of the account that made this does not include the model."
+    if view.only:
+        state = "expired" if out.get("expired") else "disabled" if out.get("disabled") else "gone"
+        return f"The account that made this is {state}."
+    states = [state for state in ("expired", "disabled") if out.get(state)]
+    if out.get("plan"):
+        return f"{IN_NO_PLAN} Others are {_either(states)}." if states else IN_NO_PLAN
+    if out.get("untagged"):
+        return "No account with the needed tag is configured."
+    if states:
+        return f"All accounts for this model are {_either(states)}."
+    if out.get("pool"):
+        return "No account of the tier this model needs is configured."
+    return "No account is configured."
+
+
+def _either(words: list[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def _back_in(entry: Entry, want: Want, at: Moment) -> float | None:
+    back_at, known = entry.waits(want.buckets, at)
+    return max(0.0, back_at - at.s) if known else None
 
 
 def _other_pools(ledger: Ledger, want: Want) -> Iterator[Pool]:
@@ -154,9 +261,13 @@ def _other_pools(ledger: Ledger, want: Want) -> Iterator[Pool]:
             yield pool
 
 
+def _size(pool: Pool) -> int:
+    return sum(pool.census.values())
+
+
 def _usable(pool: Pool) -> int:
     return pool.census["active"] + pool.census["cooling"]
 
 
-def _bounded(wait_s: float | None) -> float | None:
-    return None if wait_s is None else min(_LONGEST_WAIT_S, max(1.0, wait_s))
+def _bounded(wait_s: float) -> float:
+    return min(_LONGEST_WAIT_S, max(1.0, wait_s))

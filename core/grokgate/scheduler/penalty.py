@@ -68,20 +68,23 @@ class Penalties:
                 effect, observation, entry, at, penalize=penalize, fail_threshold=fail_threshold
             )
         if effect is Effect.RETIRE:
-            self.retire(entry, observation)
+            self.retire(entry, observation, at)
             return False
         self.counts[observation.kind] += 1
         buckets = observation.buckets or tuple(grant.parts)
         if effect is Effect.EMPTY:
-            self._ledger.empty(entry, buckets, at, reset_in_s=observation.reset_in_s)
+            self._ledger.empty(
+                entry, buckets, at, reset_in_s=observation.reset_in_s, evidence=told(observation)
+            )
         else:
-            self._ledger.close(entry, buckets)
+            self._ledger.close(entry, buckets, at, evidence=told(observation))
         return False
 
-    def retire(self, entry: Entry, observation: Observation) -> None:
+    def retire(self, entry: Entry, observation: Observation, at: Moment) -> None:
         """Mark a token expired whose credential is dead."""
         self.counts[observation.kind] += 1
-        self._ledger.retire(entry, observation.marker or str(observation.kind))
+        reason = observation.marker or str(observation.kind)
+        self._ledger.retire(entry, reason, at, evidence=told(observation))
         self._log.warning("token_expired", token=entry.id, marker=observation.marker)
 
     def _heal(self, entry: Entry) -> None:
@@ -100,7 +103,7 @@ class Penalties:
         fail_threshold: int,
     ) -> bool:
         if effect is Effect.COUNT:
-            entry.faults += 1
+            self._ledger.blame(entry, faults=1)
             if entry.faults < FAULTS_IN_A_ROW:
                 return False
         kind, upstream = observation.kind, entry.pool.upstream
@@ -108,12 +111,17 @@ class Penalties:
             self._log.error("pool_incident", upstream=upstream, kind=str(kind))
         if not penalize or self.incidents.active(upstream):
             return False
-        self.counts[kind] += 1
-        entry.faults = 0
-        if kind is Kind.AUTH_FAIL:
-            entry.fail_count += 1
+        self._ledger.blame(entry, faults=-entry.faults, refusals=int(kind is Kind.AUTH_FAIL))
         if entry.fail_count >= fail_threshold:
-            self.retire(entry, observation)
-        else:
-            self._ledger.cool(entry, str(kind), at, jitter=self._rng.random())
+            self.retire(entry, observation, at)
+        elif self._ledger.cool(
+            entry, str(kind), at, jitter=self._rng.random(), evidence=told(observation)
+        ):
+            self.counts[kind] += 1
         return True
+
+
+def told(observation: Observation) -> str:
+    """Put an observation in words for machines: operation, kind, status, and the rule it met."""
+    words = (observation.operation, observation.kind, observation.status, observation.marker)
+    return " ".join(str(word) for word in words if word is not None)

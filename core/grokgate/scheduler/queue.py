@@ -5,7 +5,7 @@ no later one of that kind is tried in the same round, so a round costs little an
 Pure: the owner keeps time and wakes those it serves.
 """
 
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
@@ -30,15 +30,11 @@ class FairQueue(Generic[T]):
     def __init__(self) -> None:
         self._lines: OrderedDict[str, deque[Place[T]]] = OrderedDict()
         """By key, the next key in turn first."""
-        self._kinds: Counter[Hashable] = Counter()
+        self._size = 0
 
     def __len__(self) -> int:
         """Return how many wait."""
-        return self._kinds.total()
-
-    def waits(self, kind: Hashable) -> bool:
-        """Tell whether somebody waits for *kind*: a newcomer then has to queue too."""
-        return self._kinds[kind] > 0
+        return self._size
 
     def join(
         self, key: str, kind: Hashable, item: T, *, size: int, variant: Hashable = None
@@ -56,7 +52,7 @@ class FairQueue(Generic[T]):
             return None
         place = Place(key, kind, item, variant)
         self._lines.setdefault(key, deque()).append(place)
-        self._kinds[kind] += 1
+        self._size += 1
         return place
 
     def leave(self, place: Place[T]) -> None:
@@ -91,8 +87,6 @@ class FairQueue(Generic[T]):
         return False
 
     def _removed(self, place: Place[T]) -> None:
-        self._kinds[place.kind] -= 1
-        if not self._kinds[place.kind]:
-            del self._kinds[place.kind]
+        self._size -= 1
         if not self._lines[place.key]:
             del self._lines[place.key]

@@ -1,25 +1,22 @@
 """Which token a call gets: pure functions over a `Ledger`.
 
-Pools are tried in order. On the shelf of a pool `max_quota` takes one of those with the most units
-left and `random` any candidate, ties at random, both O(1). `outlook` says why there is none.
+Pools are tried in order. On the shelf of a pool the best token by the policy (`strategy`) is taken,
+ties at random; under `random` any candidate. `outlook` says why there is none.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
-from typing import TypeAlias
 
 from grokgate.scheduler.entry import Entry, Pool
+from grokgate.scheduler.holding import Moment
 from grokgate.scheduler.home import Reason, Want
 from grokgate.scheduler.ledger import Ledger
-from grokgate.scheduler.shelf import BUSY, COOLING, DISABLED, EMPTY, EXPIRED, Shelf
-
-_Pick: TypeAlias = Callable[[Shelf, Random, Collection[int]], int | None]
-_POLICIES: Mapping[str, _Pick] = {"max_quota": Shelf.fullest, "random": Shelf.anyone}
-POLICIES = frozenset(_POLICIES)
-"""What `Want.policy` may be."""
+from grokgate.scheduler.shelf import BUSY, CLOSED, COOLING, DISABLED, EMPTY, EXPIRED, Shelf
+from grokgate.scheduler.strategy import ranking
 
 WHY: Mapping[int, Reason] = {
     EMPTY: "empty",
+    CLOSED: "plan",
     BUSY: "busy",
     COOLING: "cooling",
     EXPIRED: "expired",
@@ -30,30 +27,48 @@ NO_TAGS: frozenset[str] = frozenset()
 _ANY_TAGS = (NO_TAGS,)
 
 
-def pick(ledger: Ledger, want: Want, rng: Random, *, last: str | None = None) -> Entry | None:
+def pick(
+    ledger: Ledger, want: Want, rng: Random, at: Moment, *, last: str | None = None
+) -> Entry | None:
     """Choose a candidate for *want*; None if there is none.
 
     Args:
         ledger: Drained to now.
         want: What is wanted.
         rng: Breaks ties.
+        at: Now.
         last: The token of the same affinity, chosen again if it is a candidate.
     """
     if want.only is not None:
         return _candidate(ledger, want, want.only)
     if last is not None and (entry := _candidate(ledger, want, last)) is not None:
         return entry
-    choose = _POLICIES[want.policy]
+    order = ranking(want.policy, unknown_first=want.unknown_first)
+    if order == "score":
+        ledger.rest(at)
     for tags in tag_sets(want):
         for name in want.pools:
             pool = ledger.pools.get(name)
             if pool is None:
                 continue
-            shelf = ledger.shelf(pool, want.buckets, tags)
-            slot = choose(shelf, rng, _tried_slots(ledger, want, pool) if want.tried else ())
+            shelf = ledger.shelf(pool, want.buckets, tags, order)
+            skip = _tried_slots(ledger, want, pool) if want.tried else ()
+            slot = shelf.anyone(rng, skip) if want.policy == "random" else shelf.best(rng, skip)
             if slot is not None:
                 return pool.members[slot]
     return None
+
+
+def prepare(ledger: Ledger, want: Want) -> Iterator[None]:
+    """Build what calls like *want* are served from, in steps of some 10 ms."""
+    orders = {ranking(want.policy, unknown_first=want.unknown_first), "max_quota"}
+    for name in want.pools:
+        pool = ledger.pools.get(name)
+        if pool is None:
+            continue
+        for tags in {NO_TAGS, *tag_sets(want)}:
+            for order in orders:
+                yield from ledger.prepare(pool, want.buckets, tags, order)
 
 
 def shelves(ledger: Ledger, want: Want) -> Iterator[tuple[Pool, Shelf]]:

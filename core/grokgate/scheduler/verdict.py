@@ -89,8 +89,12 @@ CHARGED: Mapping[Stage, bool] = {
     Stage.CONTENT: True,
 }
 
+IN_NO_PLAN = "No account's plan includes this model."
+
 _FILTERED = frozenset({401, 403, 429})
 """Refusals that are repeated only where ``grok.retry_status_codes`` names them."""
+_SOCKET_CLOSED = 1000
+"""A status from here on is the code with which a socket was closed."""
 _PROVABLY_NOT_ACCEPTED = frozenset({Stage.UNSENT, Stage.REFUSED})
 _SHORTEST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 3600.0
@@ -141,7 +145,8 @@ def error_of(observation: Observation) -> GatewayError:
 def _effect(rule: Rule, observation: Observation) -> Effect:
     if observation.total_timeout:
         return Effect.NONE
-    reset = observation.status is None and observation.stage is Stage.SENT
+    told = observation.status is not None and observation.status < _SOCKET_CLOSED
+    reset = observation.stage is Stage.SENT and not told
     if observation.kind is Kind.TRANSIENT and reset:
         return Effect.COUNT
     return rule.effect
@@ -183,7 +188,7 @@ _UPSTREAM_TEXTS: Mapping[Kind, str] = {
 }
 _ERRORS: Mapping[Kind, Callable[[Observation], GatewayError]] = {
     Kind.QUOTA: _out_of_quota,
-    Kind.PLAN: lambda _: NoTokensConfigured("No account's plan includes this model."),
+    Kind.PLAN: lambda _: NoTokensConfigured(IN_NO_PLAN),
     Kind.FORBIDDEN: _blocked,
     Kind.CHALLENGE: _blocked,
     Kind.ANTI_BOT: _blocked,

@@ -12,6 +12,7 @@ from grokgate.errors import GatewayError
 from grokgate.scheduler.core import Core, Waiter
 from grokgate.scheduler.holding import Moment
 from grokgate.scheduler.home import Lease, Want
+from grokgate.scheduler.queue import Place
 
 
 class _Future(Waiter):
@@ -67,7 +68,7 @@ class WaitingList:
         waiter = _Future(want, at.s)
         place = self._core.join(waiter, at, size=size)
         loop = asyncio.get_running_loop()
-        timer = loop.call_later(want.deadline - at.s, self._core.overdue, place)
+        timer = loop.call_later(want.deadline - at.s, self._on_deadline, place)
         self.arm(at)
         try:
             return await waiter.future
@@ -95,6 +96,9 @@ class WaitingList:
         if self._timer is not None:
             self._timer.cancel()
         self._timer, self._armed_for = None, math.inf
+
+    def _on_deadline(self, place: Place[Waiter]) -> None:
+        self._core.overdue(place, self._now())
 
     def _on_due(self) -> None:
         self.close()

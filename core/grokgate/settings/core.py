@@ -180,9 +180,19 @@ class TokenSettings(Settings, frozen=True, kw_only=True):
         ),
     ] = 250
     selection: Annotated[
-        Literal["max_quota", "random"],
-        described("How a token is picked.", "选择令牌的方式。"),
+        Literal["max_quota", "score", "least_consumed", "random"],
+        described(
+            "How a token is picked: most quota left, best score, least used so far, any.",
+            "选择令牌的方式：剩余额度最多、评分最高、本地消耗最少或随机。",
+        ),
     ] = "max_quota"
+    unknown_first: Annotated[
+        bool,
+        described(
+            "With max_quota, pick tokens of unknown quota before all others.",
+            "max_quota 时优先选择额度未知的令牌。",
+        ),
+    ] = False
     max_inflight: Annotated[
         int,
         described("Parallel calls per token; 0: no cap.", "每个令牌的并发上限，0 表示不限。", ge=0),
@@ -262,6 +272,14 @@ class PerformanceSettings(Settings, frozen=True, kw_only=True):
     usage_max_concurrent: Annotated[
         int, described("Parallel quota calls.", "额度查询的并发数。", ge=1)
     ] = 25
+    usage_batch_size: Annotated[
+        int,
+        described(
+            "Accounts per step of a quota refresh; a second passes between two steps.",
+            "额度刷新每一步的账号数，步与步之间间隔一秒。",
+            ge=1,
+        ),
+    ] = 50
 
 
 class UpstreamsSettings(Settings, frozen=True, kw_only=True):

@@ -6,12 +6,12 @@ A setting is declared once, in a struct. From its field come parsing, the text o
 
 import builtins
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Meta, Struct, inspect
-from msgspec.structs import FieldInfo
+from msgspec.structs import FieldInfo, replace
 
 from grokgate.errors import PluginError
 from grokgate.plugin.records import Settings
@@ -97,6 +97,18 @@ def collect_fields(
             _claim(spelling, field.owner, owners)
         fields[field.key] = field
     return fields
+
+
+def with_checks(
+    fields: Mapping[str, Field], checks: Mapping[str, Callable[[Any], object]]
+) -> dict[str, Field]:
+    """Give fields another test of their value, by key; keys of no field are ignored."""
+    changed = {
+        key: replace(field, rule=replace(field.rule, check=checks[key]))
+        for key, field in fields.items()
+        if key in checks
+    }
+    return {**fields, **changed}
 
 
 def fields_of(declaration: Declaration) -> tuple[Field, ...]:

@@ -19,7 +19,7 @@ from grokgate.errors import ConfigFileError, SettingsError, StoreUnavailable
 from grokgate.settings.changes import checked, rewritten
 from grokgate.settings.core import CORE
 from grokgate.settings.document import TEMPLATE
-from grokgate.settings.fields import Declaration, Field, Switch, collect_fields
+from grokgate.settings.fields import Declaration, Field, Switch, collect_fields, with_checks
 from grokgate.settings.files import locked, replace_file
 from grokgate.settings.resolve import resolve_fixed
 from grokgate.settings.snapshot import Built, Plan, Profile, Snapshot, build
@@ -75,6 +75,7 @@ class SettingsStore:
         overlay: Mapping[str, Any],
         log: Any,
         create: bool = True,
+        checks: Mapping[str, Callable[[Any], object]] | None = None,
     ) -> "SettingsStore":
         """Read all layers; make a commented ``config.toml`` where there is none.
 
@@ -89,6 +90,7 @@ class SettingsStore:
             overlay: Full keys → values that win over every other layer.
             log: A bound structlog logger.
             create: False: make neither folder nor file.
+            checks: Full key → test of the value in place of the declared one; others are ignored.
 
         Raises:
             ConfigFileError: The file is not TOML or cannot be read; it is left untouched.
@@ -96,7 +98,7 @@ class SettingsStore:
             StartupError: The overlay is at fault.
         """
         declarations, switches = (*CORE, *declarations), tuple(switches)
-        fields = collect_fields(declarations, switches)
+        fields = with_checks(collect_fields(declarations, switches), checks or {})
         plan = Plan(
             declarations=declarations,
             switches=switches,

@@ -25,6 +25,8 @@ _READERS: Final = 3
 _WAIT_S: Final = 10.0
 """Longest wait for a free connection (F-STO-05)."""
 _BUSY_TIMEOUT_MS: Final = 5000
+_PATIENCE: Final = "patience_ms"
+"""Option of a transaction: how long it waits for a lock of another program."""
 _UNAVAILABLE: Final = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -51,6 +53,7 @@ class Database:
 
     def __init__(self, path: Path, *, busy_timeout_ms: int = _BUSY_TIMEOUT_MS) -> None:
         self.path = path
+        self._busy_timeout_ms = busy_timeout_ms
         self._writer = _engine(path, "BEGIN IMMEDIATE", size=1, busy_timeout_ms=busy_timeout_ms)
         self._readers = _engine(path, "BEGIN", size=_READERS, busy_timeout_ms=busy_timeout_ms)
         self._writing = Semaphore(1)
@@ -86,15 +89,20 @@ class Database:
     async def _transaction(
         self, engine: AsyncEngine, turns: Semaphore
     ) -> AsyncIterator[AsyncConnection]:
+        began = anyio.current_time()
         try:
             with anyio.fail_after(_WAIT_S):
                 await turns.acquire()
         except TimeoutError as error:
             raise StoreUnavailable from error
+        # Whoever waited behind another one for a lock does not wait for it as long again.
+        left_ms = self._busy_timeout_ms - round(1000 * (anyio.current_time() - began))
         try:
             with self._translated(), CancelScope(shield=True):
-                async with engine.begin() as connection:
-                    yield connection
+                async with engine.connect() as connection:
+                    await connection.execution_options(**{_PATIENCE: max(0, left_ms)})
+                    async with connection.begin():
+                        yield connection
         finally:
             turns.release()
 
@@ -200,6 +208,10 @@ def _engine(path: Path, begin: str, *, size: int, busy_timeout_ms: int) -> Async
 
     @event.listens_for(engine.sync_engine, "begin")
     def start(connection: Connection) -> None:
+        patience_ms = connection.get_execution_options()[_PATIENCE]
+        if connection.info.get(_PATIENCE) != patience_ms:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={patience_ms}")
+            connection.info[_PATIENCE] = patience_ms
         connection.exec_driver_sql(begin)
 
     return engine

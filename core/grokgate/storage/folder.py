@@ -14,10 +14,14 @@ _LOCK: Final = Path(".locks") / "serve.lock"
 
 
 @contextmanager
-def hold_folder(folder: Path) -> Iterator[None]:
+def hold_folder(folder: Path, *, holder: int | None = None) -> Iterator[None]:
     """Make *folder* if need be, close it to other users, and hold its lock until left.
 
     The lock ends with the process, however that ends; the lock file stays behind.
+
+    Args:
+        folder: The data folder.
+        holder: Process that others are told to stop; None: this one.
 
     Raises:
         StateError: Another process holds it, or it cannot be made or written.
@@ -31,7 +35,7 @@ def hold_folder(folder: Path) -> Iterator[None]:
             "set DATA_DIR to another folder."
         ) from error
     try:
-        _lock(descriptor, folder)
+        _lock(descriptor, folder, os.getpid() if holder is None else holder)
         yield
     finally:
         os.close(descriptor)
@@ -46,7 +50,7 @@ def _open_lock(folder: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
 
-def _lock(descriptor: int, folder: Path) -> None:
+def _lock(descriptor: int, folder: Path, owner: int) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -56,4 +60,4 @@ def _lock(descriptor: int, folder: Path) -> None:
             "or set DATA_DIR to another folder."
         ) from error
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    os.pwrite(descriptor, f"{owner}\n".encode(), 0)

@@ -1,23 +1,26 @@
 """Queries about token states: what calls change, written in batches."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from grokgate.storage.batch import execute_many
+from grokgate.storage.batch import execute_many, select_many
 from grokgate.storage.tables import token_states
 
 
-class StateRow(Struct, frozen=True, kw_only=True, gc=False):
+class StateRow(Struct, frozen=True, gc=False):
     """The state of one token as it lies in the database. Times are Unix milliseconds."""
 
     id: str
     status: str
     state_reason: str | None
+    state_since_at: int | None
+    evidence: str | None
+    tier: str | None
     buckets: bytes
     """JSON object of buckets by name."""
     cooldown_until: int | None
@@ -34,6 +37,11 @@ class StateRow(Struct, frozen=True, kw_only=True, gc=False):
     """JSON object of texts."""
 
 
+def read_states(connection: AsyncConnection) -> AsyncGenerator[list[StateRow], None]:
+    """Yield the state of every token in portions, in no particular order."""
+    return select_many(connection, _SELECT, StateRow)
+
+
 async def write_states(connection: AsyncConnection, rows: Sequence[StateRow]) -> None:
     """Overwrite the states of known tokens; rows of erased tokens are passed over."""
     await execute_many(connection, _UPDATE, [_parameters(row) for row in rows])
@@ -45,6 +53,7 @@ def _parameters(row: StateRow) -> dict[str, Any]:
     return values
 
 
+_SELECT = select(*(token_states.c[name] for name in StateRow.__struct_fields__))
 _CHANGED = [name for name in StateRow.__struct_fields__ if name != "id"]
 _UPDATE = (
     update(token_states)

@@ -62,6 +62,9 @@ token_states: Final = Table(
     Column("id", String, ForeignKey("tokens.id", ondelete="CASCADE"), primary_key=True),
     Column("status", String, nullable=False),
     Column("state_reason", String),
+    Column("state_since_at", BigInteger),
+    Column("evidence", String),
+    Column("tier", String),
     Column("buckets", LargeBinary, nullable=False),
     Column("cooldown_until", BigInteger),
     Column("cooldown_level", Integer, nullable=False),
@@ -104,3 +107,15 @@ idempotent_replies: Final = Table(
 )
 """Replies to requests with an ``Idempotency-Key`` (F-API-10). ``identity`` and ``request`` are
 keyed digests; ``sealed`` holds status, content type and body."""
+
+decisions: Final = Table(
+    "decisions",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("request_id", String, nullable=False, index=True),
+    Column("at_ms", BigInteger, nullable=False, index=True),
+    Column("outcome", String, nullable=False),
+    Column("detail", LargeBinary, nullable=False),
+)
+"""Calls that failed and a sample of the others, with their attempts and the decisions behind them
+(architecture 9.3). ``detail`` is JSON without any secret."""

@@ -1,19 +1,19 @@
 """Queries about tokens: what operators entered. States are overwritten by `ledger`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import RowMapping, bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from grokgate.storage.batch import execute_many
+from grokgate.storage.batch import execute_many, select_many
 from grokgate.storage.ledger import StateRow
 from grokgate.storage.tables import token_states, tokens
 
 
-class TokenRow(Struct, frozen=True, kw_only=True, gc=False):
+class TokenRow(Struct, frozen=True, gc=False):
     """A token as it lies in the database. Times are Unix milliseconds."""
 
     id: str
@@ -33,12 +33,9 @@ class TokenRow(Struct, frozen=True, kw_only=True, gc=False):
     revision: int
 
 
-async def load_tokens(connection: AsyncConnection) -> list[tuple[TokenRow, StateRow]]:
-    """Return every token with its state, deleted ones included, oldest first."""
-    rows = await connection.execute(select(tokens).order_by(tokens.c.created_at, tokens.c.id))
-    states = await connection.execute(select(token_states))
-    by_id = {state["id"]: _state(state) for state in states.mappings()}
-    return [(_token(row), by_id[row["id"]]) for row in rows.mappings()]
+def read_tokens(connection: AsyncConnection) -> AsyncGenerator[list[TokenRow], None]:
+    """Yield every token, deleted ones included, in portions and no particular order."""
+    return select_many(connection, _SELECT, TokenRow)
 
 
 async def insert_tokens(
@@ -60,20 +57,14 @@ async def erase_tokens(connection: AsyncConnection, ids: Collection[str]) -> Non
     await execute_many(connection, _ERASE, [{"row_id": token_id} for token_id in ids])
 
 
-def _token(row: RowMapping) -> TokenRow:
-    return TokenRow(**{name: row[name] for name in TokenRow.__struct_fields__})
-
-
-def _state(row: RowMapping) -> StateRow:
-    return StateRow(**{name: row[name] for name in StateRow.__struct_fields__})
-
-
 def _parameters(row: TokenRow) -> dict[str, Any]:
     values = msgspec.structs.asdict(row)
     values["row_id"] = values.pop("id")
     return values
 
 
+# Unsorted: what is sealed would be sorted along with the rest, in a file of the same size.
+_SELECT = select(*(tokens.c[name] for name in TokenRow.__struct_fields__))
 _CHANGED = [name for name in TokenRow.__struct_fields__ if name != "id"]
 _UPDATE = (
     update(tokens)

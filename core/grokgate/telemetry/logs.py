@@ -2,7 +2,7 @@
 
 ```text
 log.info("event", field=…)   any thread: request id, level, time, traceback; put into a queue
-library loggers              the same, through the root logger
+library loggers              the same, through the root logger; repeated errors are left out
         └─> one thread, in batches: redact, render, write, rotate
 ```
 
@@ -25,6 +25,7 @@ from structlog.typing import EventDict, WrappedLogger
 
 from grokgate.telemetry.files import DailyFiles
 from grokgate.telemetry.lines import Outlet, Terminal, json_line, readable_line
+from grokgate.telemetry.repeats import Repeats
 from grokgate.telemetry.writer import Writer
 
 _QUIET = ("_granian", "aiosqlite", "granian.access", "httpcore", "httpx", "watchfiles")
@@ -43,9 +44,10 @@ class Logs:
 
     def __init__(self, outlets: Sequence[Outlet], level: str) -> None:
         self._writer = Writer(outlets)
+        self._put = Repeats(self._writer.put)
         self._root = logging.getLogger()
         self._previous = (self._root.level, list(self._root.handlers))
-        self._root.handlers[:] = [_Inlet(self._writer.put)]
+        self._root.handlers[:] = [_Inlet(self._put)]
         for name in _QUIET:
             logging.getLogger(name).setLevel(logging.WARNING)
         self.set_level(level)
@@ -63,7 +65,7 @@ class Logs:
             return (_completed(event, level=level, caller=name, at_s=time.time()),), {}
 
         return structlog.wrap_logger(
-            _Sink(self._writer.put),
+            _Sink(self._put),
             processors=[self._filter, merge_contextvars, format_exc_info, finished],
             wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
             cache_logger_on_first_use=True,

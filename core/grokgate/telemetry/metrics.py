@@ -6,7 +6,7 @@ objects are made, only when somebody asks for the text.
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ BOUNDS_S = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0
 MAX_SERIES = 2000
 """Label sets per counter; further ones are counted as ``other``."""
 _OTHER = "other"
+_CONNECT = "connect"
 
 
 class Metrics:
@@ -29,7 +30,9 @@ class Metrics:
     def __init__(self) -> None:
         self._counters: dict[str, Counter[Labels]] = {name: Counter() for name in _COUNTERS}
         self._times: dict[str, _Times] = {}
+        self._aborts = _Times()
         self._gauges: dict[str, tuple[Labels, LabelledGauge]] = {}
+        self._totals: dict[str, tuple[Labels, LabelledGauge]] = {}
 
     def request_finished(self, route: str, method: str, *, status: int, seconds: float) -> None:
         """Count one request; *route* is a path template, *seconds* the time to its end."""
@@ -39,9 +42,29 @@ class Metrics:
         times = self._times.setdefault(route, _Times())
         times.add(seconds)
 
-    def attempt_finished(self, kind: str) -> None:
-        """Count one upstream attempt by the kind of its observation."""
-        self._count("upstream_attempts", (kind,))
+    def call_ended(self, reason: str, attempts: Sequence[str]) -> None:
+        """Count the end of one call.
+
+        Args:
+            reason: Why it ended: ``completed``, ``shutdown``, or the kind of its last attempt.
+            attempts: Kinds of its attempts, first one first; nothing to count if there was none.
+        """
+        for kind in attempts:
+            self._count("upstream_attempts", (kind,))
+            if kind == _CONNECT:
+                self._count("upstream_connect_errors", ())
+        for kind in attempts[:-1]:
+            self._count("retry", (kind,))
+        if attempts:
+            self._count("stream_end", (reason,))
+
+    def quota_sync_failed(self, kind: str) -> None:
+        """Count a quota survey that failed, by the kind of its observation."""
+        self._count("quota_sync_errors", (kind,))
+
+    def upstream_aborted(self, seconds: float) -> None:
+        """Count an upstream exchange ended early, and the time its end took."""
+        self._aborts.add(seconds)
 
     def drift_seen(self, operation: str) -> None:
         """Count an unknown or missing field of an upstream answer."""
@@ -58,6 +81,14 @@ class Metrics:
     def watch_labelled(self, name: str, labels: Labels, read: LabelledGauge) -> None:
         """Show one value per set of label values, in the order of *labels*."""
         self._gauges[name] = (labels, read)
+
+    def watch_total(self, name: str, read: Gauge) -> None:
+        """Show what *read* returns, which never decreases, as the counter ``grokgate_<name>``."""
+        self._totals[name] = ((), lambda: {(): read()})
+
+    def watch_totals(self, name: str, labels: Labels, read: LabelledGauge) -> None:
+        """Show one counter per set of label values, in the order of *labels*."""
+        self._totals[name] = (labels, read)
 
     def count(self, name: str, *labels: str) -> int:
         """Return a counter's value, such as ``count("requests", "/health", "GET", "200")``."""
@@ -95,6 +126,17 @@ class Metrics:
         for route, timed in self._times.items():
             times.add_metric((route,), timed.buckets(), timed.total_s)
         yield times
+        aborts = HistogramMetricFamily(
+            "grokgate_upstream_abort_seconds",
+            "Time to end an upstream exchange that its client did not want any more.",
+        )
+        aborts.add_metric((), self._aborts.buckets(), self._aborts.total_s)
+        yield aborts
+        for name, (labels, read) in self._totals.items():
+            total = CounterMetricFamily(f"grokgate_{name}", _TOTALS.get(name, name), labels=labels)
+            for values, value in read().items():
+                total.add_metric(values, value)
+            yield total
         for name, (labels, read) in self._gauges.items():
             gauge = GaugeMetricFamily(f"grokgate_{name}", _GAUGES.get(name, name), labels=labels)
             for values, value in read().items():
@@ -139,11 +181,30 @@ _COUNTERS: Mapping[str, tuple[str, Labels]] = {
     ),
     "upstream_attempts": ("Upstream attempts by kind of outcome.", ("kind",)),
     "upstream_drift": ("Unknown or missing fields of upstream answers.", ("operation",)),
+    "upstream_connect_errors": ("Upstream attempts that found no connection.", ()),
+    "retry": ("Attempts repeated on another token, by kind of the failure before.", ("reason",)),
+    "stream_end": (
+        "Calls that tried an account, by how they ended: completed, shutdown, or kind of failure.",
+        ("reason",),
+    ),
+    "quota_sync_errors": ("Quota surveys that failed, by kind of outcome.", ("kind",)),
     "plugin_faults": ("Defects of plugins.", ("plugin",)),
+}
+_TOTALS: Mapping[str, str] = {
+    "retry_budget_exhausted": "Retries that the retry budget refused.",
+    "penalties": "Changes of a token's health, by class of failure.",
+    "pool_incidents": "Pool incidents: many tokens failing alike at once.",
+    "fence_rejected": "Ends of leases that had ended before.",
+    "quota_overruns": "Calls that cost more than was reserved for them.",
+    "quota_drift_units": "Units by which surveys disagreed with the ledger.",
+    "leases_recovered": "Tokens whose quota is asked anew because the last run ended uncleanly.",
+    "clock_jump": "Jumps of the wall clock.",
+    "decisions_lost": "Calls whose decisions were not written to the database.",
 }
 _GAUGES: Mapping[str, str] = {
     "leases_open": "Leases that are not settled yet.",
     "queue_depth": "Calls waiting for a token.",
     "ledger_imbalance": "Units by which the ledger's books disagree; anything but 0 is a defect.",
     "tokens": "Tokens by pool and status.",
+    "pool_incident": "1 while an upstream has a pool incident: no retries, no penalties.",
 }

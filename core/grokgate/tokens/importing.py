@@ -15,7 +15,7 @@ from msgspec.structs import asdict, replace
 from grokgate.legacy.report import Remark
 from grokgate.legacy.token_fields import Fields
 from grokgate.legacy.tokens import Entry, read_tokens
-from grokgate.tokens.pools import AUTO, Place, Pools
+from grokgate.tokens.pools import Place, Pools
 from grokgate.tokens.record import Bucket, TokenRecord, TokenState
 from grokgate.tokens.rows import identity, token_id
 from grokgate.upstream import Secret, UpstreamSpec
@@ -85,7 +85,7 @@ def prepare(
 
     Args:
         text: Any form of F-MIG-01.
-        pool: For entries that name none; None: the default pool.
+        pool: For entries that name none; None: the default pool, ``auto``: what a survey finds.
         specs: Clean the credentials, by upstream id.
         vault: Makes the ids.
 
@@ -169,7 +169,7 @@ def _candidate(
         id=token_id(identity(vault, place.upstream, credential)),
         entry=entry,
         place=place,
-        pool_named=named.lower() not in {"", AUTO},
+        pool_named=bool(named),
         credential=Secret(credential),
     )
 

@@ -21,6 +21,10 @@ class TokenView(Struct, frozen=True, kw_only=True):
     pool: str
     routed: bool
     """False: no upstream declares the pool."""
+    hint: str | None = None
+    """The pool that the last answer speaks for, where that is another (F-TOK-43)."""
+    stale: bool = False
+    """True: the last attempt to learn the quota failed; the numbers are those of before."""
     masked: str
     tags: tuple[str, ...]
     note: str
@@ -45,15 +49,17 @@ def list_tokens(
         if pool in {None, record.pool} and status in {None, record.state.status}
     ]
     chosen.sort(key=lambda record: (record.upstream, record.pool, record.created_at_ms, record.id))
-    return [_view(record, pools) for record in chosen]
+    return [to_view(record, pools) for record in chosen]
 
 
-def _view(record: TokenRecord, pools: Pools) -> TokenView:
+def to_view(record: TokenRecord, pools: Pools) -> TokenView:
+    """Return the row of one token."""
     return TokenView(
         id=record.id,
         upstream=record.upstream,
         pool=record.pool,
-        routed=pools.tier(record.pool) is not None,
+        routed=pools.routed(record.pool, record.upstream),
+        hint=_hint(record, pools),
         masked=_masked(record.credential.reveal()),
         tags=record.tags,
         note=record.note,
@@ -63,6 +69,13 @@ def _view(record: TokenRecord, pools: Pools) -> TokenView:
         revision=record.revision,
         state=record.state,
     )
+
+
+def _hint(record: TokenRecord, pools: Pools) -> str | None:
+    tier = record.state.tier
+    if tier is None or pools.tier(record.pool) in {None, tier}:
+        return None
+    return pools.of_tier(record.upstream, tier)
 
 
 def _masked(credential: str) -> str:

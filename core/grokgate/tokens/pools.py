@@ -1,16 +1,21 @@
-"""Finds the pool that an imported name means (F-MIG-02)."""
+"""Finds the pool that an imported name or a subscription means (F-MIG-02, F-TOK-43).
+
+A token of the pool ``auto`` belongs to no subscription yet: its first survey gives it one. Until
+then it counts as one of its upstream's default pool, the first, whose models every account has.
+"""
 
 from collections.abc import Mapping
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from grokgate.upstream import PoolSpec, Tier, UpstreamSpec
 
 DEFAULT_UPSTREAM: Final = "web"
 """Upstream of records that name none (F-TOK-01)."""
 AUTO: Final = "auto"
-"""Pool name of an import that leaves the choice to us."""
+"""Pool of tokens whose subscription is not known yet; stored, and exported, under this name."""
 _RANK: Final[Mapping[Tier, int]] = {"basic": 1, "super": 2, "heavy": 3}
 
 
@@ -20,12 +25,13 @@ class Place(Struct, frozen=True, kw_only=True):
     upstream: str
     pool: str
     spec: PoolSpec | None
-    """None: no upstream declares the pool; its tokens are kept and shown, never routed."""
+    """Of the default pool for ``auto``; None: no upstream declares the pool, its tokens are kept
+    and shown, never routed."""
 
     @property
     def rank(self) -> int:
         """Order the pools by subscription level; higher wins where one token is in two."""
-        return _RANK[self.spec.tier] if self.spec else 0
+        return _RANK[self.spec.tier] if self.spec and self.pool != AUTO else 0
 
 
 class Pools:
@@ -41,12 +47,14 @@ class Pools:
                     self._by_name.setdefault(name, place)
 
     def find(self, name: str | None, *, upstream: str | None = None) -> Place:
-        """Return the place for a name as somebody wrote it; None, empty and ``auto``: the default.
+        """Return the place for a name as somebody wrote it; None and empty: the default pool.
 
-        The default is the first pool of *upstream*, or of `DEFAULT_UPSTREAM`.
+        That is the first pool of *upstream*, or of `DEFAULT_UPSTREAM`.
         """
-        if not name or name.lower() == AUTO:
+        if not name:
             return self._default(upstream)
+        if name.lower() == AUTO:
+            return replace(self._default(upstream), pool=AUTO)
         place = self._by_name.get(name.lower())
         if place and upstream in {None, place.upstream}:
             return place
@@ -59,13 +67,28 @@ class Pools:
             ValueError: One line that names the pools there are.
         """
         if name.lower() not in {"", AUTO} and self.find(name).spec is None:
-            known = ", ".join(pool.name for spec in self._specs.values() for pool in spec.pools)
-            raise ValueError(f"There is no pool {name!r}. Pools: {known or 'none'}.")
+            pools = [pool.name for spec in self._specs.values() for pool in spec.pools]
+            known = ", ".join([*pools, AUTO]) if pools else "none"
+            raise ValueError(f"There is no pool {name!r}. Pools: {known}.")
 
     def tier(self, pool: str) -> Tier | None:
         """Return the level of the pool called exactly *pool*, or None when it is unknown."""
         place = self._by_name.get(pool.lower())
         return place.spec.tier if place and place.spec and place.pool == pool else None
+
+    def serving(self, pool: str, upstream: str) -> str:
+        """Return the pool whose tokens those of *pool* count as: itself, but for ``auto``."""
+        return self._default(upstream).pool if pool == AUTO else pool
+
+    def routed(self, pool: str, upstream: str) -> bool:
+        """Tell whether calls ever go to tokens of *pool*."""
+        return self.tier(self.serving(pool, upstream)) is not None
+
+    def of_tier(self, upstream: str, tier: Tier) -> str | None:
+        """Return the first pool of *upstream* for a subscription; None: it has none."""
+        spec = self._specs.get(upstream)
+        pools = spec.pools if spec else ()
+        return next((pool.name for pool in pools if pool.tier == tier), None)
 
     def _default(self, upstream: str | None) -> Place:
         wanted = upstream or DEFAULT_UPSTREAM

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
-from grokgate.upstream import Secret
+from grokgate.upstream import Secret, Tier
 
 Status: TypeAlias = Literal["active", "cooling", "expired", "disabled"]
 
@@ -33,6 +33,13 @@ class TokenState(Struct, frozen=True, kw_only=True, gc=False):
     status: Status = "active"
     state_reason: str | None = None
     """Machine word for why the status is what it is, such as ``quota`` or ``auth_dead``."""
+    state_since_at_ms: int | None = None
+    """When it took its status."""
+    evidence: str | None = None
+    """What made it take its status: an observation in words for machines, or ``survey``, ``time``,
+    ``calls``, ``operator``; never upstream text."""
+    tier: Tier | None = None
+    """Subscription level by the last survey that told."""
     buckets: Mapping[str, Bucket] = {}
     cooldown_until_ms: int | None = None
     cooldown_level: int = 0

@@ -1,8 +1,9 @@
 """Turns records into rows and back; credentials, proxies and unknown fields are sealed between."""
 
 import base64
-from collections.abc import Mapping
-from typing import Any, Final
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, get_args
 
 import msgspec
 from msgspec import Struct
@@ -11,13 +12,15 @@ from grokgate.errors import StateError
 from grokgate.storage.ledger import StateRow
 from grokgate.storage.tokens import TokenRow
 from grokgate.tokens.record import Bucket, Status, TokenRecord, TokenState
-from grokgate.upstream import Secret
+from grokgate.upstream import Secret, Tier
 from grokgate.vault import Vault
 
 _ID_CHARACTERS: Final = 10
+_STATUSES: Final[Mapping[str, Status]] = {status: status for status in get_args(Status)}
+_TIERS: Final[Mapping[str, Tier]] = {tier: tier for tier in get_args(Tier)}
 
 
-class _Sealed(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class _Sealed(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     credential: str
     proxy_url: str | None = None
     extra: Mapping[str, Any] = {}
@@ -70,6 +73,9 @@ def to_state_row(state: TokenState) -> StateRow:
         id=state.id,
         status=state.status,
         state_reason=state.state_reason,
+        state_since_at=state.state_since_at_ms,
+        evidence=state.evidence,
+        tier=state.tier,
         buckets=_encoder.encode(state.buckets),
         cooldown_until=state.cooldown_until_ms,
         cooldown_level=state.cooldown_level,
@@ -85,8 +91,23 @@ def to_state_row(state: TokenState) -> StateRow:
     )
 
 
-def to_record(row: TokenRow, state: StateRow, vault: Vault) -> TokenRecord:
-    """Open a row.
+def to_states(rows: Sequence[StateRow]) -> list[TokenState]:
+    """Decode states.
+
+    Raises:
+        StateError: A row is damaged.
+    """
+    states: list[TokenState] = []
+    for row in rows:
+        try:
+            states.append(_to_state(row))
+        except (msgspec.MsgspecError, KeyError) as error:
+            raise _damaged(row.id) from error
+    return states
+
+
+def to_record(row: TokenRow, state: TokenState, vault: Vault) -> TokenRecord:
+    """Open a row and join it with its state.
 
     Raises:
         StateError: The row is damaged or was sealed with another key.
@@ -95,9 +116,9 @@ def to_record(row: TokenRow, state: StateRow, vault: Vault) -> TokenRecord:
     try:
         secret = _sealed.decode(plaintext)
         return TokenRecord(
-            id=row.id,
-            upstream=row.upstream,
-            pool=row.pool,
+            id=state.id,  # the same text: one object less per token
+            upstream=sys.intern(row.upstream),
+            pool=sys.intern(row.pool),
             credential=Secret(secret.credential),
             proxy_url=Secret(secret.proxy_url) if secret.proxy_url else None,
             tags=_tags.decode(row.tags),
@@ -108,18 +129,20 @@ def to_record(row: TokenRow, state: StateRow, vault: Vault) -> TokenRecord:
             deleted_at_ms=row.deleted_at,
             revision=row.revision,
             extra=secret.extra,
-            state=_to_state(state),
+            state=state,
         )
     except msgspec.MsgspecError as error:
-        message = f"The stored token {row.id} is damaged. Restore the database from a backup."
-        raise StateError(message) from error
+        raise _damaged(row.id) from error
 
 
 def _to_state(row: StateRow) -> TokenState:
     return TokenState(
         id=row.id,
-        status=msgspec.convert(row.status, Status),
+        status=_STATUSES[row.status],
         state_reason=row.state_reason,
+        state_since_at_ms=row.state_since_at,
+        evidence=row.evidence,
+        tier=_TIERS[row.tier] if row.tier is not None else None,
         buckets=_buckets.decode(row.buckets),
         cooldown_until_ms=row.cooldown_until,
         cooldown_level=row.cooldown_level,
@@ -132,6 +155,12 @@ def _to_state(row: StateRow) -> TokenState:
         last_sync_at_ms=row.last_sync_at,
         sync_count=row.sync_count,
         kept=_kept.decode(row.kept),
+    )
+
+
+def _damaged(record_id: str) -> StateError:
+    return StateError(
+        f"The stored token {record_id} is damaged. Restore the database from a backup."
     )
 
 

@@ -16,16 +16,17 @@ from grokgate.storage.meta import bind_vault
 from grokgate.tokens import importing
 from grokgate.tokens.exporting import ExportForm, export_tokens
 from grokgate.tokens.importing import Edit, ImportMode, ImportReport
-from grokgate.tokens.listing import TokenView, list_tokens
-from grokgate.tokens.pools import Pools
+from grokgate.tokens.listing import TokenView, list_tokens, to_view
+from grokgate.tokens.loading import load_records
+from grokgate.tokens.pools import AUTO, Pools
 from grokgate.tokens.record import Status, TokenRecord, TokenState
-from grokgate.tokens.rows import to_record, to_state_row, to_token_row
+from grokgate.tokens.rows import to_state_row, to_token_row
 from grokgate.upstream import Clock, UpstreamSpec
 from grokgate.vault import Vault
 
 Listener: TypeAlias = Callable[[Sequence[TokenRecord]], Awaitable[None]]
 """Told of edited tokens after their commit; a deleted one carries ``deleted_at_ms``."""
-_TELLING_S: Final = 10.0
+_TELLING_S: Final = 60.0
 """Longest time for all listeners to one edit."""
 
 
@@ -68,14 +69,24 @@ class TokenStore:
         """
         async with self._database.write() as connection:
             await bind_vault(connection, self._vault)
-        async with self._database.read() as connection:
-            rows = await queries.load_tokens(connection)
-        for record in await anyio.to_thread.run_sync(self._opened, rows):
+        for record in await load_records(self._database, self._vault):
             self._keep(record)
 
     def listing(self, *, pool: str | None = None, status: Status | None = None) -> list[TokenView]:
         """Return the rows of a table, masked; of one pool or status, or all."""
         return list_tokens(self._live.values(), self._pools, pool=pool, status=status)
+
+    def view(self, token: str, state: TokenState | None = None) -> TokenView | None:
+        """Return the row of one token, masked; None: there is none.
+
+        Args:
+            token: Short id.
+            state: As it is now; None: as it was last written.
+        """
+        record = self._live.get(token)
+        if record is None:
+            return None
+        return to_view(replace(record, state=state) if state else record, self._pools)
 
     def export(self, form: ExportForm, *, ids: Collection[str] | None = None) -> str:
         """Return tokens with their credentials in the clear; *ids* None: all but deleted ones."""
@@ -137,6 +148,24 @@ class TokenStore:
                 [Edit(record=_revised(record), change_state=change) for record in found]
             )
         return [record.id for record in found]
+
+    async def assign_pool(self, token: str, pool: str, /) -> bool:
+        """Give a token of the pool ``auto`` its pool; False: it is gone or has one by now."""
+        async with self._editing:
+            record = self._live.get(token)
+            if record is None or record.pool != AUTO:
+                return False
+            await self._commit([Edit(record=replace(_revised(record), pool=pool))])
+        return True
+
+    async def revive(self, token: str, /) -> bool:
+        """Make an expired token active; False: it is gone or not expired by now."""
+        async with self._editing:
+            record = self._live.get(token)
+            if record is None or record.state.status != "expired":
+                return False
+            await self._commit([Edit(record=_revised(record), change_state=_activated)])
+        return True
 
     async def delete(self, ids: Collection[str]) -> list[str]:
         """Hide tokens until they are restored or erased (F-TOK-53); return the ids found."""
@@ -225,11 +254,6 @@ class TokenStore:
         ]
         await ledger.write_states(connection, changed)
         return records
-
-    def _opened(
-        self, rows: Iterable[tuple[queries.TokenRow, ledger.StateRow]]
-    ) -> list[TokenRecord]:
-        return [to_record(row, state, self._vault) for row, state in rows]
 
     def _sealed(self, records: Iterable[TokenRecord]) -> list[queries.TokenRow]:
         return [to_token_row(record, self._vault) for record in records]

@@ -31,6 +31,33 @@ def test_a_number_out_of_range_is_a_wrong_argument(run: Run, option: str) -> Non
     assert "must be a number from 0 to" in done.err
 
 
+@pytest.mark.parametrize("pace", ["-1", "nan", "inf", "fast"])
+def test_a_pace_nobody_could_keep_is_a_wrong_argument(run: Run, pace: str) -> None:
+    done = run("sandbox", f"--pace-ms={pace}")
+
+    assert done.code == 2
+    assert "must be a number from 0 to 600000" in done.err
+
+
+def test_storms_need_a_seed(run: Run) -> None:
+    done = run("simulate", "--check", "9-1")
+
+    assert done.code == 2
+    assert "must not end before it begins" in done.err
+
+
+def test_a_database_server_is_refused_without_its_address(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GROKGATE__STORAGE__URL", "postgresql://joe:hunter2@db/grokgate")
+
+    for command in ("doctor", "tokens list", "keys create", "explain grok-4"):
+        done = run(*command.split())
+        assert done.code == 1
+        assert "only SQLite files are supported" in done.out + done.err
+        assert "hunter2" not in done.out + done.err
+
+
 def test_a_data_folder_that_is_a_file_is_one_line(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,7 +54,7 @@ def test_import_into_an_unknown_pool_is_refused(run: Run, tmp_path: Path) -> Non
     assert run("tokens", "import", "t.txt", "--pool", "ssoFoo") == (
         1,
         "",
-        "grokgate: There is no pool 'ssoFoo'. Pools: ssoBasic, ssoSuper, ssoHeavy.\n",
+        "grokgate: There is no pool 'ssoFoo'. Pools: ssoBasic, ssoSuper, ssoHeavy, auto.\n",
     )
 
 

@@ -2,6 +2,8 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from grokgate.plugin.records import Call, Caller, CostRule, ModelCard
 from grokgate.scheduler.cost import MOST_UNITS, CostTable
@@ -100,3 +102,48 @@ def test_equally_exact_rules_clash(
             CostTable(rules)
     else:
         CostTable(rules)
+
+
+@pytest.mark.parametrize("units", [None, float("nan"), [1]])
+def test_rubbish_units_are_refused_at_load(units: Any) -> None:
+    with pytest.raises(ValueError, match="units"):
+        CostTable([_rule(units)])
+
+
+@pytest.mark.parametrize(
+    "field",
+    [{"per": "minute"}, {"correct": 3}, {"when": {"seconds": 10}}],
+    ids=lambda f: next(iter(f)),
+)
+def test_rule_that_could_not_price_a_call_is_refused_at_load(field: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(field))):
+        CostTable([_rule(1, **field)])
+
+
+@pytest.mark.parametrize("outputs", [2.5, "2", None, True])
+def test_call_with_rubbish_outputs_has_no_price(outputs: Any) -> None:
+    table = CostTable([_rule(3, per="output")])
+
+    with pytest.raises(TypeError, match=r"Call\.outputs"):
+        table.price(_call(outputs=outputs), "web", _wire())
+
+
+@pytest.mark.parametrize("units", [1.5, "1", True])
+def test_wire_with_rubbish_units_has_no_price(units: Any) -> None:
+    with pytest.raises(TypeError, match=r"Wire\.units"):
+        CostTable().price(_call(), "web", _wire(units=units))
+
+
+def test_card_with_an_effort_nobody_knows_has_no_price() -> None:
+    with pytest.raises(KeyError):
+        CostTable().price(_call("medium"), "web", _wire())
+
+
+@given(
+    st.integers(), st.integers(), st.sampled_from(["call", "output"]), st.integers(0, MOST_UNITS)
+)
+def test_price_is_total(outputs: int, seen: int, per: Any, units: int) -> None:
+    price = CostTable([_rule(units, per=per)]).price(_call(outputs=outputs), "web", _wire())
+
+    assert 0 <= price.reserved() <= MOST_UNITS
+    assert 0 <= price.charged(max(0, seen)) <= MOST_UNITS

@@ -12,6 +12,8 @@ from grokgate.scheduler.entry import Entry
 from grokgate.scheduler.holding import Moment
 from grokgate.scheduler.home import Want
 from grokgate.scheduler.ledger import Ledger
+from grokgate.scheduler.shelf import WAITING
+from grokgate.scheduler.strategy import POLICIES
 from grokgate.tokens.record import Bucket, TokenRecord, TokenState
 from grokgate.upstream import PoolSpec, Secret, Window
 
@@ -45,8 +47,23 @@ class LedgerMachine(RuleBasedStateMachine):
     def entry(self, name: str) -> Entry | None:
         return self.ledger.entries.get(name)
 
-    @rule(target=leases, buckets=_buckets, units=st.integers(0, 6), tag=st.booleans())
-    def acquire(self, buckets: tuple[str, ...], units: int, *, tag: bool) -> int:
+    @rule(
+        target=leases,
+        buckets=_buckets,
+        units=st.integers(0, 6),
+        tag=st.booleans(),
+        policy=st.sampled_from(sorted(POLICIES)),
+        unknown_first=st.booleans(),
+    )
+    def acquire(
+        self,
+        buckets: tuple[str, ...],
+        units: int,
+        policy: str,
+        *,
+        tag: bool,
+        unknown_first: bool,
+    ) -> int:
         self.ledger.drain(self.now)
         want = Want(
             request_id="r",
@@ -58,18 +75,20 @@ class LedgerMachine(RuleBasedStateMachine):
             buckets=buckets,
             units=units,
             require_tags=("nsfw",) if tag else (),
+            policy=policy,
+            unknown_first=unknown_first,
         )
-        entry = select.pick(self.ledger, want, self.rng)
+        entry = select.pick(self.ledger, want, self.rng, self.now)
         if entry is None:
             return 0
         assert entry.status == "active"
         assert entry.inflight < 2
-        before = {name: entry.held[name].left() for name in buckets if name in entry.held}
+        before = {name: entry.left(name) for name in buckets}
         assert all(before.values())
         grant = self.ledger.reserve(entry, buckets, units, self.now)
         for name, units_taken in grant.parts.items():
             if entry.held[name].known:
-                assert units_taken <= before.get(name, units_taken)
+                assert units_taken <= before[name]
         return grant.id
 
     @rule(lease=leases)
@@ -83,6 +102,15 @@ class LedgerMachine(RuleBasedStateMachine):
         if grant is not None and "default" in grant.parts:
             charged = min(units, grant.parts["default"])
             self.charges.append((grant.entry.id, self.ledger.sequence, charged))
+
+    @rule(lease=leases, close=st.booleans())
+    def refuse(self, lease: int, *, close: bool) -> None:
+        """A call is refused, perhaps the last one of a token that was removed meanwhile."""
+        grant = self.ledger.settle(lease, units=0)
+        if grant is not None and close:
+            self.ledger.close(grant.entry, grant.parts)
+        elif grant is not None:
+            self.ledger.empty(grant.entry, grant.parts, self.now, reset_in_s=9)
 
     @rule(lease=consumes(leases))
     def expire(self, lease: int) -> None:
@@ -103,7 +131,18 @@ class LedgerMachine(RuleBasedStateMachine):
             late = sum(n for name, at, n in self.charges if name == entry.id and at > survey[1])
             open_units = entry.held["default"].open
             if units >= 0:
-                assert entry.held["default"].left() <= max(0, units - late - open_units)
+                assert entry.left("default") <= max(0, units - late - open_units)
+
+    @rule(lease=leases, units=st.integers(-1, 9))
+    def tell(self, lease: int, units: int) -> None:
+        """Numbers come with the answer to a call."""
+        grant = self.ledger.open.get(lease)
+        if grant is not None and not grant.entry.gone:
+            entry, held = grant.entry, grant.entry.held
+            name, own = next(iter(grant.parts.items()))
+            self.ledger.learn(entry, {name: Window(remaining=units)}, self.now, since=lease)
+            if units >= 0:
+                assert entry.left(name) <= max(0, units - (held[name].open - own))
 
     @rule(name=_names, buckets=_buckets, reset=st.none() | st.integers(0, 90))
     def empty(self, name: str, buckets: tuple[str, ...], reset: int | None) -> None:
@@ -146,6 +185,18 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def holds(self) -> None:
         assert list(violations(self.ledger)) == []
+        for pool in self.ledger.pools.values():
+            for shelf in pool.shelves.values():
+                if shelf.returns is None:
+                    continue
+                waiting = [
+                    entry.waits(shelf.buckets, self.now)
+                    for entry in pool.members
+                    if entry is not None and shelf.rank(entry.slot) in WAITING
+                ]
+                earliest = min((back_at for back_at, known in waiting if known), default=None)
+                all_known = all(known for _, known in waiting)
+                assert self.ledger.outlook(shelf, self.now) == (earliest, all_known)
         assert imbalance(self.ledger) == 0
 
     def teardown(self) -> None:

@@ -1,9 +1,11 @@
 import asyncio
+import gc
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 import structlog
 from msgspec import Struct
@@ -328,7 +330,7 @@ async def test_numbers_seen_in_passing_are_learned(basic: MakeToken) -> None:
 
     state = at.home.state("a")
     assert state is not None
-    assert (at.left("a"), state.kept, state.sync_count) == (29, {"user": "u1"}, 0)
+    assert (at.left("a"), state.kept, state.sync_count) == (30, {"user": "u1"}, 0)
 
 
 async def test_failed_survey_changes_nothing_but_a_dead_token(basic: MakeToken) -> None:
@@ -342,10 +344,10 @@ async def test_affinity_reports_a_move(basic: MakeToken) -> None:
     at = Setting(basic("a"), basic("b"))
     first = await at.lease(affinity="chat1")
     again = await at.lease(affinity="chat1")
-    moved = await at.lease(affinity="chat1", tried=frozenset({first.token}))
+    await at.lease(affinity="chat1", tried=frozenset({first.token}))
 
     assert again.token == first.token
-    assert (again.decision.moved, moved.decision.moved) == (False, True)
+    assert [decision.moved for decision in at.home.decisions("r")] == [False, False, True]
 
 
 async def test_edits_count_at_once(basic: MakeToken) -> None:
@@ -449,3 +451,89 @@ async def _until(condition: Callable[[], bool]) -> None:
     with anyio.fail_after(2):
         while not condition():  # noqa: ASYNC110 - the state has no event, one turn is enough
             await asyncio.sleep(0)
+
+
+async def test_jump_of_the_wall_clock_is_counted_and_changes_nothing(basic: MakeToken) -> None:
+    at = Setting(basic("a"), basic("b", 0))
+    lease = await at.lease()
+    at.settle(lease, Kind.QUOTA, reset_in_s=60.0)
+    at.clock.jump(3600)
+
+    assert at.home.explain(at.want()).chosen is None
+    assert at.home.view().clock_jumps == 1
+
+
+async def test_tokens_in_doubt_after_a_crash_are_counted(basic: MakeToken) -> None:
+    used_at_ms = int(FakeClock().now().timestamp() * 1000) - 5000
+    at = Setting(basic("a", last_used_at_ms=used_at_ms), basic("b"), unclean=True)
+
+    assert at.home.view().recovered == 1
+
+
+async def test_incident_is_shown_while_it_lasts(basic: MakeToken) -> None:
+    at = Setting(*(basic(name) for name in "abcdef"))
+    for lease in [await at.lease() for _ in range(3)]:
+        at.settle(lease, Kind.FORBIDDEN, penalize=False)
+    assert at.home.view().incident == {"web"}
+
+    at.settle(await at.lease(), Kind.OK, Stage.CONTENT)
+    assert at.home.view().incident == frozenset()
+
+
+async def test_wait_in_the_queue_is_part_of_the_decision(basic: MakeToken) -> None:
+    at = Setting(basic("a"), max_inflight=1)
+    held = await at.lease()
+    async with anyio.create_task_group() as group:
+        group.start_soon(at.home.acquire, at.want(request_id="waiter", wait_s=9.0))
+        await anyio.wait_all_tasks_blocked()
+        at.clock.advance(2.0)
+        at.settle(held, Kind.OK, Stage.CONTENT)
+
+    [decision] = at.home.decisions("waiter")
+    assert (decision.chosen, decision.queued_s) == ("a", 2.0)
+
+
+async def test_unsure_tokens_are_looked_for_once_a_second(basic: MakeToken) -> None:
+    at = Setting(basic("a", 0), basic("b"), on_demand_max_tokens=1)
+    first = at.home.unsure(at.want())
+    at.home.learned("a", AccountFacts(windows={"default": Window(remaining=3)}), since=0)
+
+    assert first == at.home.unsure(at.want()) == ["a"]
+    at.clock.advance(1.0)
+    assert at.home.unsure(at.want()) == []
+
+
+async def test_calls_in_flight_are_counted_per_token(basic: MakeToken) -> None:
+    at = Setting(basic("a"))
+    await at.lease()
+
+    assert (at.home.inflight("a"), at.home.inflight("gone")) == (1, 0)
+
+
+async def test_preparing_lets_calls_pass(basic: MakeToken) -> None:
+    at = Setting(*(basic(f"t{number}") for number in range(2500)))
+    async with anyio.create_task_group() as group:
+        group.start_soon(at.home.prepare, [at.want(prefer_tags=("nsfw",))])
+        await anyio.lowlevel.checkpoint()
+
+        lease = await at.lease()
+
+    at.settle(lease, Kind.OK, Stage.CONTENT)
+    assert at.left(lease.token) == 9
+
+
+async def test_large_import_lets_calls_pass(basic: MakeToken) -> None:
+    at = Setting(basic("there"))
+    async with anyio.create_task_group() as group:
+        group.start_soon(at.home.edited, [basic(f"t{number}") for number in range(1200)])
+        await anyio.lowlevel.checkpoint()
+
+        known = len(at.home.states())
+
+    assert known < len(at.home.states()) == 1201
+
+
+async def test_garbage_collector_is_on_after_a_load(basic: MakeToken) -> None:
+    Setting(basic("a"))
+
+    assert gc.isenabled()

@@ -15,6 +15,7 @@ from grokgate.upstream import PoolSpec
 
 MakeToken = Callable[..., TokenRecord]
 D = ("default",)
+NOW = Moment(1000.0, 1_700_000_000_000)
 
 
 def _ledger(*records: TokenRecord, now: Moment) -> Ledger:
@@ -41,7 +42,7 @@ def _want(**changes: Any) -> Want:
 
 
 def _picked(ledger: Ledger, want: Want, **options: Any) -> str | None:
-    entry = select.pick(ledger, want, Random(1), **options)
+    entry = select.pick(ledger, want, Random(1), options.pop("at", NOW), **options)
     return entry.id if entry is not None else None
 
 
@@ -130,7 +131,7 @@ def test_one_unknown_reset_is_enough_to_ask_upstream(token: MakeToken, now: Mome
 
     assert isinstance(error, NoTokenAvailable)
     assert (error.retry_after_s, error.resets_known) == (90.0, False)
-    assert [entry.id for entry in unsure(ledger, _want(), now)] == ["b"]
+    assert [entry.id for entry in unsure(ledger, _want(), most=9)] == ["b"]
 
 
 def test_later_emptying_is_not_hidden_by_a_kept_answer(token: MakeToken, now: Moment) -> None:
@@ -162,8 +163,9 @@ def test_cooling_tokens_are_named_as_such(token: MakeToken, now: Moment) -> None
     ("statuses", "words"),
     [
         ({}, "No account is configured"),
-        ({"a": "expired"}, "expired or disabled"),
-        ({"a": "disabled"}, "expired or disabled"),
+        ({"a": "expired"}, "are expired."),
+        ({"a": "disabled"}, "are disabled."),
+        ({"a": "expired", "b": "disabled"}, "are expired or disabled."),
     ],
 )
 def test_unusable_tokens_are_no_tokens(
@@ -207,7 +209,41 @@ def test_explanation_counts_the_first_reason_of_each(token: MakeToken, now: Mome
 def test_same_seed_gives_the_same_picks(token: MakeToken, now: Moment) -> None:
     def picks() -> list[str | None]:
         ledger, rng = _ledger(*(token(n) for n in "abcdef"), now=now), Random(7)
-        found = [select.pick(ledger, _want(policy="random"), rng) for _ in range(20)]
+        found = [select.pick(ledger, _want(policy="random"), rng, now) for _ in range(20)]
         return [entry.id if entry else None for entry in found]
 
     assert picks() == picks()
+
+
+def test_bucket_that_no_plan_has_is_no_token(token: MakeToken, now: Moment) -> None:
+    ledger = _ledger(token("a"), token("b"), token("off", status="expired"), now=now)
+    ledger.close(ledger.entries["a"], D)
+    ledger.learn(ledger.entries["b"], {}, now, since=0, asked=frozenset(D))
+
+    error = _refused(ledger, _want(), now)
+
+    assert isinstance(error, NoTokensConfigured)
+    assert error.message == "No account's plan includes this model."
+    assert explain(ledger, _want(), now).out == {"expired": 1, "plan": 2}
+    assert unsure(ledger, _want(), most=9) == []
+
+
+def test_quota_that_some_plan_has_is_worth_coming_back_for(token: MakeToken, now: Moment) -> None:
+    ledger = _ledger(token("a"), token("b"), now=now)
+    ledger.close(ledger.entries["a"], D)
+    ledger.empty(ledger.entries["b"], D, now, reset_in_s=7)
+
+    error = _refused(ledger, _want(), now)
+
+    assert isinstance(error, NoTokenAvailable)
+    assert (error.retry_after_s, error.resets_known) == (7.0, True)
+
+
+def test_owner_without_the_plan_is_told_so(token: MakeToken, now: Moment) -> None:
+    ledger = _ledger(token("a"), now=now)
+    ledger.close(ledger.entries["a"], D)
+
+    error = _refused(ledger, _want(only="a"), now)
+
+    assert isinstance(error, NoTokensConfigured)
+    assert "plan" in error.message

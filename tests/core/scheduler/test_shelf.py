@@ -6,20 +6,20 @@ from hypothesis import strategies as st
 from grokgate.scheduler.shelf import BUSY, EMPTY, Shelf
 
 
-def test_fullest_has_the_most_units() -> None:
+def test_best_has_the_most_units() -> None:
     shelf = Shelf(("default",), frozenset())
     for slot, units in enumerate((3, 9, 5)):
         shelf.place(slot, units)
 
-    assert shelf.fullest(Random(1)) == 1
+    assert shelf.best(Random(1)) == 1
 
 
-def test_next_fullest_is_taken_when_the_first_is_skipped() -> None:
+def test_next_best_is_taken_when_the_first_is_skipped() -> None:
     shelf = Shelf(("default",), frozenset())
     for slot, units in enumerate((3, 9, 5)):
         shelf.place(slot, units)
 
-    assert shelf.fullest(Random(1), {1}) == 2
+    assert shelf.best(Random(1), {1}) == 2
 
 
 def test_ties_are_broken_at_random() -> None:
@@ -28,7 +28,7 @@ def test_ties_are_broken_at_random() -> None:
         shelf.place(slot, 7)
     rng = Random(1)
 
-    assert {shelf.fullest(rng) for _ in range(100)} == {0, 1, 2}
+    assert {shelf.best(rng) for _ in range(100)} == {0, 1, 2}
 
 
 def test_anyone_may_be_the_emptiest() -> None:
@@ -60,4 +60,4 @@ def test_picks_agree_with_a_plain_dictionary(changes: list[tuple[int, int]]) -> 
 
         assert len(shelf) == len(candidates)
         assert {shelf.anyone(rng)} <= (candidates or {None})
-        assert {shelf.fullest(rng)} <= (fullest or {None})
+        assert {shelf.best(rng)} <= (fullest or {None})

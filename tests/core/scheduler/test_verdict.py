@@ -76,6 +76,7 @@ def test_ambiguous_effects_are_the_cool_downs() -> None:
 
 def test_reset_after_sending_counts_like_a_timeout() -> None:
     assert judge(_seen(Kind.TRANSIENT, Stage.SENT)).effect is Effect.COUNT
+    assert judge(_seen(Kind.TRANSIENT, Stage.SENT, status=1011)).effect is Effect.COUNT
     assert judge(_seen(Kind.TRANSIENT, Stage.SENT, status=503)).effect is Effect.NONE
 
 

@@ -4,6 +4,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -174,6 +175,40 @@ async def test_database_locked_from_outside_is_unavailable_and_heals(
     other.execute("ROLLBACK")
     other.close()
     await _write_something(database)
+
+
+async def test_lock_from_outside_is_waited_for_once_by_all_who_queue(path: Path) -> None:
+    async with open_database(path, busy_timeout_ms=200) as database:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        async with anyio.create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(_refused_write, database)
+        seconds = time.monotonic() - began
+        other.close()
+
+    assert seconds < 0.6
+
+
+async def _refused_write(database: Database) -> None:
+    with pytest.raises(StoreUnavailable):
+        await _write_something(database)
+
+
+async def test_patience_is_back_after_the_queue_behind_a_lock(path: Path) -> None:
+    async with open_database(path, busy_timeout_ms=5000) as database:
+        other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        other.execute("BEGIN IMMEDIATE")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_write_something, database)
+            tasks.start_soon(_write_something, database)
+            await anyio.to_thread.run_sync(other.rollback)
+        async with database.write() as connection:
+            patience = (await connection.execute(text("PRAGMA busy_timeout"))).scalar()
+        other.close()
+
+    assert patience == 5000
 
 
 async def test_full_disk_is_unavailable_and_heals(database: Database) -> None:

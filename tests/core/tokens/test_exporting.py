@@ -33,6 +33,7 @@ FORMS = {
             },
         ],
         "ssoOther": ["c"],
+        "auto": ["d"],
     },
     "B": {"ssoNormal": {"a": {"createdTime": 1_700_000_000, "remainingQueries": 5, "tags": []}}},
     "C": {"ssoBasic": [{"token": "sso=a", "quota": 1, "quota_known": False, "token_type": "sso"}]},
@@ -75,7 +76,7 @@ async def test_form_a_has_the_public_fields(store: TokenStore) -> None:
     exported = msgspec.json.decode(store.export("a"))
 
     record = exported["ssoBasic"][1]
-    assert list(exported) == ["ssoBasic", "ssoOther"]
+    assert list(exported) == ["ssoBasic", "ssoOther", "auto"]
     assert {name: record[name] for name in FORMS["A"]["ssoBasic"][1] if name != "ext"} == {  # type: ignore[index]
         name: value
         for name, value in FORMS["A"]["ssoBasic"][1].items()  # type: ignore[index]

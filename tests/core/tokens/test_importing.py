@@ -3,6 +3,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from grokgate.storage import Database
+from grokgate.testing.clock import FakeClock
 from grokgate.tokens import Bucket, ImportReport, TokenRecord, TokenStore
 from grokgate.tokens.importing import ImportMode, plan, prepare
 from grokgate.upstream import UpstreamSpec
@@ -57,7 +59,7 @@ async def test_id_is_short_keyed_and_stable(store: TokenStore) -> None:
         ("ssoNormal", "ssoBasic"),
         ("BASIC", "ssoBasic"),
         ("sso", "ssoBasic"),
-        ("auto", "ssoBasic"),
+        ("Auto", "auto"),
         ("Super", "ssoSuper"),
         ("heavy", "ssoHeavy"),
         ("ssoOther", "ssoOther"),
@@ -77,15 +79,64 @@ async def test_pool_of_the_import_is_for_entries_without_one(store: TokenStore) 
 
 @pytest.mark.parametrize("pool", ["ssoFoo", "ssoBasic2"])
 async def test_unknown_pool_of_the_import_is_refused(store: TokenStore, pool: str) -> None:
-    with pytest.raises(ValueError, match=r"'sso\w+'\. Pools: ssoBasic, ssoSuper, ssoHeavy\.$"):
+    with pytest.raises(
+        ValueError, match=r"'sso\w+'\. Pools: ssoBasic, ssoSuper, ssoHeavy, auto\.$"
+    ):
         await store.import_text("token-aa", pool=pool)
 
     assert store.records == {}
 
 
-@pytest.mark.parametrize("pool", ["", "auto", "AUTO", "normal"])
-async def test_pool_of_the_import_may_be_left_to_us(store: TokenStore, pool: str) -> None:
+@pytest.mark.parametrize("pool", ["", "normal"])
+async def test_default_pool_is_that_of_the_lowest_subscription(
+    store: TokenStore, pool: str
+) -> None:
     await store.import_text("token-aa", pool=pool)
+
+    assert _only(store).pool == "ssoBasic"
+
+
+@pytest.mark.parametrize("pool", ["auto", "AUTO"])
+async def test_pool_may_be_left_to_the_first_survey(store: TokenStore, pool: str) -> None:
+    text = "token-aa\nsuper: token-bb\nauto: token-cc"
+    report = await store.import_text(text, pool=pool)
+
+    pools = {"token-aa": "auto", "token-bb": "ssoSuper", "token-cc": "auto"}
+    assert _by_credential(store) == pools
+    assert report.remarks == ()
+
+
+async def test_token_without_a_pool_starts_with_the_quota_of_the_default_one(
+    store: TokenStore,
+) -> None:
+    await store.import_text("token-aa", pool="auto")
+
+    assert _only(store).state.buckets["default"] == Bucket(remaining=80)
+
+
+async def test_detection_still_to_come_survives_a_restart(
+    store: TokenStore,
+    database: Database,
+    vault: Vault,
+    specs: dict[str, UpstreamSpec],
+    clock: FakeClock,
+) -> None:
+    await store.import_text("token-aa", pool="auto")
+    again = TokenStore(database, vault, specs, clock)
+    await again.load()
+
+    assert _only(again).pool == "auto"
+
+
+async def test_update_may_have_a_pool_detected_anew(store: TokenStore) -> None:
+    await store.import_text("super: token-aa")
+    report = await _import(store, ["token-aa"], "update", pool="auto")
+
+    assert (len(report.updated), _only(store).pool) == (1, "auto")
+
+
+async def test_named_pool_beats_detection_where_one_token_has_both(store: TokenStore) -> None:
+    await _import(store, {"auto": ["abc"], "ssoBasic": ["abc"]})
 
     assert _only(store).pool == "ssoBasic"
 

@@ -1,3 +1,4 @@
+import gc
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -207,6 +208,53 @@ async def test_damaged_record_stops_the_start(
 
     with pytest.raises(StateError, match="damaged"):
         await reopen()
+
+
+@pytest.mark.parametrize("change", ["buckets = x'00'", "kept = x'00'", "status = 'happy'"])
+async def test_damaged_state_stops_the_start(
+    store: TokenStore, database: Database, reopen: Reopen, change: str
+) -> None:
+    await store.import_text("token-aa")
+    with closing(sqlite3.connect(database.path)) as other, other:
+        other.execute(f"UPDATE token_states SET {change}")
+
+    with pytest.raises(StateError, match="is damaged"):
+        await reopen()
+
+
+async def test_lost_state_stops_the_start(
+    store: TokenStore, database: Database, reopen: Reopen
+) -> None:
+    await store.import_text("token-aa")
+    with closing(sqlite3.connect(database.path)) as other, other:
+        other.execute("DELETE FROM token_states")
+
+    with pytest.raises(StateError, match="is lost"):
+        await reopen()
+
+
+async def test_tokens_are_loaded_oldest_first(
+    store: TokenStore, reopen: Reopen, clock: FakeClock
+) -> None:
+    ids: list[str] = []
+    for credential in ("token-cc", "token-aa", "token-bb"):
+        ids += (await store.import_text(credential)).added
+        clock.advance(1)
+
+    assert [*(await reopen()).records] == ids
+
+
+async def test_a_damaged_start_leaves_the_garbage_collector_on(
+    store: TokenStore, database: Database, reopen: Reopen
+) -> None:
+    await store.import_text("token-aa")
+    with closing(sqlite3.connect(database.path)) as other, other:
+        other.execute("DELETE FROM token_states")
+
+    with pytest.raises(StateError):
+        await reopen()
+
+    assert gc.isenabled()
 
 
 async def test_sealed_bytes_of_another_record_stop_the_start(

@@ -1,4 +1,4 @@
-"""The first schema: facts, tokens with their states, keys, recorded replies."""
+"""The first schema: facts, tokens with their states, keys, recorded replies, decisions."""
 
 from typing import Final
 
@@ -39,6 +39,9 @@ def upgrade() -> None:
         sa.Column("id", sa.String, nullable=False),
         sa.Column("status", sa.String, nullable=False),
         sa.Column("state_reason", sa.String),
+        sa.Column("state_since_at", sa.BigInteger),
+        sa.Column("evidence", sa.String),
+        sa.Column("tier", sa.String),
         sa.Column("buckets", sa.LargeBinary, nullable=False),
         sa.Column("cooldown_until", sa.BigInteger),
         sa.Column("cooldown_level", sa.Integer, nullable=False),
@@ -79,3 +82,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("identity", name="pk_idempotent_replies"),
     )
     op.create_index("ix_idempotent_replies_expires_at", "idempotent_replies", ["expires_at"])
+    op.create_table(
+        "decisions",
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("request_id", sa.String, nullable=False),
+        sa.Column("at_ms", sa.BigInteger, nullable=False),
+        sa.Column("outcome", sa.String, nullable=False),
+        sa.Column("detail", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_decisions"),
+    )
+    op.create_index("ix_decisions_request_id", "decisions", ["request_id"])
+    op.create_index("ix_decisions_at_ms", "decisions", ["at_ms"])

@@ -1,0 +1,189 @@
+"""Tells operators why a model finds an account or none, and what became of a request (F-TOK-28)."""
+
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+
+import anyio.lowlevel
+from msgspec import Struct
+
+from grokgate.catalog import Catalog
+from grokgate.dispatch.desk import DispatchSettings
+from grokgate.dispatch.journal import CallStory, Journal
+from grokgate.dispatch.lease import want_for
+from grokgate.dispatch.route import Route, routes
+from grokgate.keys import KeyRing
+from grokgate.plugin.records import Call, Caller
+from grokgate.scheduler.cost import CostTable
+from grokgate.scheduler.home import Decision, Home, Reason, RuledOut, Scored
+from grokgate.settings.core import TokenSettings
+from grokgate.tokens import TokenRecord
+from grokgate.tokens.pools import AUTO
+from grokgate.upstream import Event, UpstreamSession, UpstreamSpec
+
+MOST = 20
+"""Accounts named one by one."""
+_NOBODY = Caller(key_id="operator", name="operator")
+
+
+class Way(Struct, frozen=True, kw_only=True):
+    """One upstream and wire that could serve a model, with its accounts now."""
+
+    upstream: str
+    wire: str
+    policy: str
+    pools: Sequence[str]
+    buckets: Sequence[str]
+    units: int
+    candidates: Sequence[Scored]
+    """The best of them, in the order in which they would be tried."""
+    out: Mapping[Reason, int]
+    """Accounts that are out, by the first reason that applied."""
+    ruled_out: Sequence[RuledOut]
+    """Some of them."""
+    undetected: Sequence[str]
+    """Those named that are of the pool ``auto``, and count as of another one."""
+    next_reset_s: float | None
+    told: str | None
+    """What a client would be told; None while there is a candidate."""
+
+
+class ModelView(Struct, frozen=True, kw_only=True):
+    """Why a model finds an account now, or none."""
+
+    model: str
+    ways: Sequence[Way]
+    """In the order in which they are tried."""
+
+
+class RequestView(Struct, frozen=True, kw_only=True):
+    """What became of a request."""
+
+    request_id: str
+    calls: Sequence[CallStory]
+    """Those that have ended, oldest first."""
+    decisions: Sequence[Decision]
+    """All that are known, oldest first."""
+
+
+class Explainer:
+    """Looks, and changes nothing.
+
+    Args:
+        home: Knows the accounts.
+        journal: Knows the last calls.
+        catalog: Knows the models.
+        keys: Knows the clients.
+        records: Returns the accounts, by id.
+        specs: Loaded upstreams, by id.
+        rules: Prices calls.
+        settings: Returns the settings now.
+    """
+
+    def __init__(
+        self,
+        *,
+        home: Home,
+        journal: Journal,
+        catalog: Catalog,
+        keys: KeyRing,
+        records: Callable[[], Mapping[str, TokenRecord]],
+        specs: Mapping[str, UpstreamSpec],
+        rules: CostTable,
+        settings: Callable[[], DispatchSettings],
+    ) -> None:
+        self._home = home
+        self._journal = journal
+        self._catalog = catalog
+        self._keys = keys
+        self._records = records
+        self._specs = specs
+        self._rules = rules
+        self._settings = settings
+
+    async def model(self, model: str, *, key: str | None = None) -> ModelView:
+        """Tell which accounts could serve *model* now, and why the others could not.
+
+        Looks at every account, in pauses between requests.
+
+        Args:
+            model: Id or alias.
+            key: Id or name of the key that asks; None: any.
+
+        Raises:
+            ModelNotFound: It is not offered, or not to this key.
+            ValueError: There is no such key, or it is revoked.
+        """
+        caller = _NOBODY if key is None else self._caller(key)
+        card = self._catalog.get(model, caller=caller).card
+        settings = self._settings()
+        call = Call(caller=caller, card=card, send=_nothing)
+        found = routes(
+            call,
+            self._catalog.wires(card),
+            specs=self._specs,
+            rules=self._rules,
+            configured=settings.upstreams.order,
+            fallback=settings.grok.mode_fallback,
+        )
+        ways = []
+        for route in found:
+            ways.append(self._way(call, route, settings.token))
+            await anyio.lowlevel.checkpoint()
+        return ModelView(model=card.id, ways=ways)
+
+    async def request(self, request_id: str) -> RequestView:
+        """Tell what became of a request, as far as that is remembered.
+
+        Raises:
+            StoreUnavailable: The database cannot be read.
+        """
+        calls = await self._journal.find(request_id)
+        known = {
+            (decision.at_ms, decision.number): decision
+            for decision in (
+                *(decision for story in calls for decision in story.decisions),
+                *self._home.decisions(request_id),
+            )
+        }
+        return RequestView(
+            request_id=request_id, calls=calls, decisions=[known[at] for at in sorted(known)]
+        )
+
+    def _way(self, call: Call, route: Route, settings: TokenSettings) -> Way:
+        want = want_for(call, route, settings=settings)
+        decision = self._home.explain(want, most=MOST)
+        ruled_out = self._home.ruled_out(want, most=MOST)
+        return Way(
+            upstream=route.upstream,
+            wire=route.wire.name,
+            policy=want.policy,
+            pools=route.pools,
+            buckets=route.buckets,
+            units=want.units,
+            candidates=decision.best,
+            out=decision.out,
+            ruled_out=ruled_out,
+            undetected=self._undetected(
+                [one.token for one in decision.best] + [one.token for one in ruled_out]
+            ),
+            next_reset_s=decision.next_reset_s,
+            told=decision.told,
+        )
+
+    def _undetected(self, tokens: Iterable[str]) -> list[str]:
+        records = self._records()
+        return [id_ for id_ in tokens if id_ in records and records[id_].pool == AUTO]
+
+    def _caller(self, key: str) -> Caller:
+        record = next((one for one in self._keys.listing() if key in (one.id, one.name)), None)
+        if record is None:
+            raise ValueError("No key is called so; `keys list` shows the ids.")
+        if not record.is_active:
+            raise ValueError("That key is revoked: its requests get 401.")
+        return Caller(key_id=record.id, name=record.name, limits=record.limits)
+
+
+async def _nothing(_session: UpstreamSession) -> AsyncGenerator[Event, None]:
+    """Send nothing: the call is only looked at."""
+    nothing: tuple[Event, ...] = ()
+    for event in nothing:
+        yield event

@@ -1,0 +1,88 @@
+"""What is to be said of a data folder; only looks, beside a running service too."""
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+from grokgate.doctor.finding import Finding, Level
+from grokgate.errors import StateError, StoreUnavailable
+from grokgate.storage import quick_check
+
+_LEAST_FREE_MB = 200
+_MB = 1 << 20
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+class Folder(Struct, frozen=True, kw_only=True):
+    """Where things lie."""
+
+    path: Path
+    database: Path
+    key_file: Path
+    env_key: bool
+    """True: the key comes from the environment."""
+
+
+def look_at_folder(folder: Folder) -> Iterator[Finding]:
+    """Judge *folder*; reads the whole database."""
+    if not folder.path.is_dir():
+        yield _found("folder_missing", level="note", path=str(folder.path))
+        return
+    yield _access(folder.path)
+    yield _space(folder.path)
+    yield _key(folder)
+    if folder.database.exists():
+        yield _integrity(folder.database)
+
+
+def _access(path: Path) -> Finding:
+    mode = path.stat().st_mode
+    if not os.access(path, os.W_OK | os.X_OK):
+        return _found("folder_not_writable", level="attention", path=str(path))
+    if mode & _OTHERS:
+        shown = f"{stat.S_IMODE(mode):04o}"
+        return _found("folder_open", level="attention", path=str(path), mode=shown)
+    return _found("folder", path=str(path))
+
+
+def _space(path: Path) -> Finding:
+    free_mb = shutil.disk_usage(path).free // _MB
+    if free_mb < _LEAST_FREE_MB:
+        return _found("space_short", level="attention", free_mb=str(free_mb))
+    return _found("space", free_mb=str(free_mb))
+
+
+def _key(folder: Folder) -> Finding:
+    path = str(folder.key_file)
+    if folder.env_key:
+        return _found("key_environment")
+    try:
+        mode = folder.key_file.stat().st_mode
+    except FileNotFoundError:
+        if folder.database.exists():
+            return _found("key_missing", level="attention", path=path)
+        return _found("key_later", level="note", path=path)
+    if mode & _OTHERS:
+        shown = f"{stat.S_IMODE(mode):04o}"
+        return _found("key_open", level="attention", path=path, mode=shown)
+    return _found("key", path=path)
+
+
+def _integrity(database: Path) -> Finding:
+    try:
+        fault = quick_check(database)
+    except StoreUnavailable:
+        return _found("database_locked", level="note", path=str(database))
+    except StateError as error:
+        return _found("database_refused", level="attention", reason=str(error))
+    if fault:
+        return _found("database_damaged", level="attention", path=str(database))
+    return _found("database", path=str(database))
+
+
+def _found(code: str, *, level: Level = "ok", **values: str) -> Finding:
+    return Finding(area="program", code=code, level=level, values=values)

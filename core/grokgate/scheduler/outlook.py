@@ -31,6 +31,7 @@ _CAUSES: Mapping[Reason, str] = {
     "tried": "failing for this request",
 }
 """Why a usable token cannot be had now, in words."""
+_IN_NO_ACTIVE_PLAN = "No active account's plan includes this model; other accounts are {}."
 _ALL = "All accounts that could serve this model are"
 
 
@@ -235,7 +236,7 @@ def _unconfigured(view: Outlook) -> str:
         return f"The account that made this is {state}."
     states = [state for state in ("expired", "disabled") if out.get(state)]
     if out.get("plan"):
-        return f"{IN_NO_PLAN} Others are {_either(states)}." if states else IN_NO_PLAN
+        return _IN_NO_ACTIVE_PLAN.format(_either(states)) if states else IN_NO_PLAN
     if out.get("untagged"):
         return "No account with the needed tag is configured."
     if states:

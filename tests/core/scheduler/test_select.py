@@ -216,7 +216,7 @@ def test_same_seed_gives_the_same_picks(token: MakeToken, now: Moment) -> None:
 
 
 def test_bucket_that_no_plan_has_is_no_token(token: MakeToken, now: Moment) -> None:
-    ledger = _ledger(token("a"), token("b"), token("off", status="expired"), now=now)
+    ledger = _ledger(token("a"), token("b"), now=now)
     ledger.close(ledger.entries["a"], D)
     ledger.learn(ledger.entries["b"], {}, now, since=0, asked=frozenset(D))
 
@@ -224,8 +224,22 @@ def test_bucket_that_no_plan_has_is_no_token(token: MakeToken, now: Moment) -> N
 
     assert isinstance(error, NoTokensConfigured)
     assert error.message == "No account's plan includes this model."
-    assert explain(ledger, _want(), now).out == {"expired": 1, "plan": 2}
+    assert explain(ledger, _want(), now).out == {"plan": 2}
     assert unsure(ledger, _want(), most=9) == []
+
+
+def test_accounts_that_cannot_be_asked_are_told_beside_those_without_the_plan(
+    token: MakeToken, now: Moment
+) -> None:
+    ledger = _ledger(token("a"), token("off", status="expired"), now=now)
+    ledger.close(ledger.entries["a"], D)
+
+    error = _refused(ledger, _want(), now)
+
+    assert isinstance(error, NoTokensConfigured)
+    assert error.message == (
+        "No active account's plan includes this model; other accounts are expired."
+    )
 
 
 def test_quota_that_some_plan_has_is_worth_coming_back_for(token: MakeToken, now: Moment) -> None:

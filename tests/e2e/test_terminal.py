@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -58,8 +58,9 @@ class Terminal:
         if select.select([self._master], [], [], within_s)[0]:
             try:
                 self.text += os.read(self._master, 65536).decode(errors="replace")
-            except OSError:  # nobody has the other side open any more
-                time.sleep(0.02)
+            except OSError:  # nobody has the other side open any more: the program is about to end
+                with suppress(subprocess.TimeoutExpired):
+                    self.process.wait(within_s)
 
 
 @contextmanager

@@ -145,7 +145,7 @@ def _edits(rng: Random) -> dict[str, Any]:
 
 
 def _never(*_: Any) -> NoReturn:
-    raise NotImplementedError
+    raise AssertionError("a simulation opens no driver")
 
 
 _SPECS = (

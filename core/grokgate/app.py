@@ -3,7 +3,8 @@
 ```text
 Outer
 └─ Litestar                  one exception handler
-   ├─ Router per plugin      dependencies ctx, caller; StrictJson; CancelOnDisconnect
+   ├─ Router per plugin      and one for the core's own routes; dependencies ctx, caller;
+   │  │                      StrictJson; CancelOnDisconnect
    │  └─ Router per RouteSpec    opt route_id, family, plugin; guards: key, switch, limits, body;
    │                             Idempotency where POSTs create work
    └─ probes                 /health, /ready, /metrics
@@ -15,32 +16,40 @@ Routes stay mounted while the process runs; the switches decide whether they ans
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Final, Protocol
 
 from litestar import Litestar, Request, Router
 from litestar.di import Provide
+from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Guard, Scope
+from msgspec import Struct
 
 from grokgate import __version__, process
 from grokgate.errors import AuthenticationFailed, GatewayError, Overloaded
 from grokgate.http.auth import AsyncGuard, Connection, Find, identify, require_key
 from grokgate.http.body import MULTIPART, StrictJson, require_readable, strict_json
 from grokgate.http.disconnect import CancelOnDisconnect
+from grokgate.http.either import EitherBody
 from grokgate.http.errors import exception_handler
+from grokgate.http.files import ROUTES
 from grokgate.http.idempotency import Idempotency, reserving
 from grokgate.http.limits import require_allowed
 from grokgate.http.openapi import Operation, complete
-from grokgate.http.outer import Drain, Outer, RequestMetrics
+from grokgate.http.outer import Outer, RequestMetrics
 from grokgate.http.probes import probes
+from grokgate.http.rights import ClientRights, Drain
+from grokgate.http.sockets import note_refusal
 from grokgate.http.switches import require_enabled
 from grokgate.http.unsupported import EndpointNotSupported, is_unsupported
-from grokgate.objects import Objects
+from grokgate.objects import Replies
 from grokgate.plugin.context import Ctx
 from grokgate.plugin.records import Caller, RouteSpec
 from grokgate.plugin.stream import OpenStreams
+from grokgate.registry import CORE
 
 MB = 1 << 20
 
@@ -116,7 +125,7 @@ class GatewayServices(Protocol):
     @property
     def keys(self) -> Keys: ...  # noqa: D102
     @property
-    def objects(self) -> Objects: ...  # noqa: D102
+    def replies(self) -> Replies: ...  # noqa: D102
     @property
     def plugins(self) -> Sequence[Plugin]: ...  # noqa: D102
     @property
@@ -143,6 +152,14 @@ class GatewayServices(Protocol):
         ...
 
 
+class _Core(Struct, frozen=True):
+    """The core as a plugin: its own routes are mounted and switched like any other."""
+
+    name: str = CORE
+    routes: tuple[RouteSpec, ...] = ROUTES
+
+
+_CORE: Final = _Core()
 Life = Callable[[], AbstractAsyncContextManager[None]]
 
 
@@ -172,6 +189,7 @@ def create_app(gateway: GatewayServices, *, life: Life | None = None) -> Outer:
         metrics=gateway.metrics,
         log=gateway.log,
         streams=streams,
+        strict_params=lambda: settings().compat.strict_params,
     )
 
 
@@ -211,7 +229,11 @@ def mount(
     dto = strict_json(strict_params=lambda: gateway.settings.snapshot.compat.strict_params)
     return Litestar(
         route_handlers=[
-            *(_plugin_router(gateway, plugin, dto) for plugin in gateway.plugins if plugin.routes),
+            *(
+                _plugin_router(gateway, plugin, dto)
+                for plugin in (_CORE, *gateway.plugins)
+                if plugin.routes
+            ),
             probes(
                 ready=lambda: gateway.ready() and not gateway.drain.draining,
                 access=lambda: gateway.settings.snapshot.app,
@@ -225,6 +247,7 @@ def mount(
                 absent=_absent(gateway),
             )
         },
+        after_exception=[note_refusal],
         lifespan=[lambda _: (life or gateway.run)(), lambda _: _ending_streams(gateway, streams)],
         logging_config=None,
         openapi_config=openapi,
@@ -239,12 +262,20 @@ def _plugin_router(gateway: GatewayServices, plugin: Plugin, dto: type[StrictJso
     async def provide_context() -> Any:
         return context
 
+    async def provide_body(request: Request[Any, Any, Any], ctx: Ctx[Any]) -> EitherBody:
+        return EitherBody(
+            request,
+            forms=ctx.forms,
+            strict_params=lambda: gateway.settings.snapshot.compat.strict_params,
+        )
+
     return Router(
         "/",
         route_handlers=[_route(gateway, plugin.name, spec) for spec in plugin.routes],
         dependencies={
             "ctx": Provide(provide_context),
             "caller": Provide(_provide_caller),
+            "content": Provide(provide_body),
         },
         middleware=[CancelOnDisconnect],
         dto=dto,
@@ -254,7 +285,7 @@ def _plugin_router(gateway: GatewayServices, plugin: Plugin, dto: type[StrictJso
 
 def _route(gateway: GatewayServices, plugin: str, spec: RouteSpec) -> Router:
     def once(app: ASGIApp) -> ASGIApp:  # Litestar would copy an object, with all it refers to
-        return Idempotency(app, objects=lambda: gateway.objects, log=gateway.log)
+        return Idempotency(app, replies=lambda: gateway.replies, log=gateway.log)
 
     protected = spec.creates_work and spec.access == "key"  # others have no caller to own a reply
     return Router(
@@ -287,11 +318,17 @@ def _guard(gateway: GatewayServices, spec: RouteSpec) -> Guard:
 
 
 def _in_order(*guards: AsyncGuard) -> AsyncGuard:
-    """Make one guard of several: Litestar copies the handler for each that it calls."""
+    """Make one guard of several: Litestar copies the handler for each that it calls.
+
+    What a socket was asked at its handshake it is asked again at each turn.
+    """
 
     async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
         for each in guards:
             await each(connection, handler)
+        if connection.scope["type"] == ScopeType.WEBSOCKET:
+            rights: ClientRights = connection.scope["state"]["rights"]
+            rights.asked_by(partial(guard, connection, handler))
 
     return guard
 

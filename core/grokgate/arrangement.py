@@ -7,6 +7,7 @@ from grokgate.plugin.records import Settings
 from grokgate.registry import LoadedPlugin
 from grokgate.run_options import RunOptions
 from grokgate.settings import Declaration, SettingsStore, Switch
+from grokgate.settings.media import SWITCHES
 from grokgate.upstream import UpstreamSpec
 
 PROFILES = "profiles"
@@ -54,11 +55,14 @@ class Arrangement:
 
     @property
     def switches(self) -> list[Switch]:
-        """Switches of all routes."""
+        """Switches of all routes, the core's first."""
         return [
-            Switch(route.id, plugin.name, route.default_enabled, route.requires)
-            for plugin in self._plugins
-            for route in plugin.routes
+            *SWITCHES,
+            *(
+                Switch(route.id, plugin.name, route.default_enabled, route.requires)
+                for plugin in self._plugins
+                for route in plugin.routes
+            ),
         ]
 
     def load_settings(self, environ: Mapping[str, str]) -> SettingsStore:

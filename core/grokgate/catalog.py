@@ -6,14 +6,17 @@ then by the bare upstream id; an entry whose name the profile refuses is dropped
 entry is not offered (D12).
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from grokgate.errors import ModelNotFound, ModelNotSupported
-from grokgate.plugin.records import Caller, Capability, ModelCard, Offer
+from grokgate.plugin.records import Caller, Capability, ModelCard, Offer, RouteSpec
 from grokgate.upstream import ActiveProfile, Tier, Wire
 
 _ORDER: Mapping[Capability, int] = {"chat": 0, "image": 1, "image_edit": 2, "video": 3}
@@ -23,6 +26,8 @@ _ENDPOINTS: Mapping[Capability, str] = {
     "image_edit": "the image edit endpoint",
     "video": "a video endpoint",
 }
+_LONGEST_COMPARED = 100
+_MOST_NEAR = 3
 
 
 class CatalogSnapshot(Protocol):
@@ -65,6 +70,7 @@ class Catalog:
         snapshot: Returns the settings now.
         enabled: Returns the ids of the routes that answer now; a card exists only while all that
             it requires are among them.
+        servers: Ids of the routes that answer with models of a capability; one of them must be on.
         usable: Given when only models with a usable token are to be listed; else None.
     """
 
@@ -76,27 +82,26 @@ class Catalog:
         snapshot: Callable[[], CatalogSnapshot],
         enabled: Callable[[], frozenset[str]],
         usable: Callable[[], Usable | None] = lambda: None,
+        servers: Mapping[Capability, frozenset[str]] = MappingProxyType({}),
     ) -> None:
         self._cards = tuple(cards)
         self._order = order
         self._snapshot = snapshot
         self._enabled = enabled
         self._usable = usable
+        self._servers = servers
         self._view: _View | None = None
 
     def find(self, model: str, *, capability: Capability, caller: Caller) -> Offer:
         """Look up an id or alias that must have *capability*."""
-        offer = self.get(model, caller=caller)
+        offer = self._get(model, caller, (capability,))
         if offer.card.capability != capability:
             raise ModelNotSupported(model, endpoint=_ENDPOINTS[capability])
         return offer
 
     def get(self, model: str, *, caller: Caller) -> Offer:
         """Look up an id or alias whatever its capability."""
-        entry = self._current().by_name.get(model)
-        if entry is None or not _allowed(entry.offer.card, caller):
-            raise ModelNotFound(model)
-        return entry.offer
+        return self._get(model, caller, tuple(_ORDER))
 
     def offered(self, caller: Caller) -> list[Offer]:
         """List what *caller* may use: chat, image, edit, video; then by id."""
@@ -127,6 +132,20 @@ class Catalog:
         profiles, order = self._snapshot().profiles, self._order()
         return sorted(card.id for card in self._cards if not _wires(card, order, profiles))
 
+    def _get(self, model: str, caller: Caller, wanted: tuple[Capability, ...]) -> Offer:
+        entry = self._current().by_name.get(model)
+        if entry is None or not _allowed(entry.offer.card, caller):
+            raise ModelNotFound(model, near=self._near(model, caller, wanted))
+        return entry.offer
+
+    def _near(self, model: str, caller: Caller, wanted: tuple[Capability, ...]) -> list[str]:
+        """List ids of *wanted* models that are like *model*; comparing takes time by its length."""
+        if len(model) > _LONGEST_COMPARED:
+            return []
+        cards = [offer.card for offer in self.offered(caller)]
+        known = [card.id for card in cards if card.capability in wanted]
+        return get_close_matches(model.lower(), known, n=_MOST_NEAR)
+
     def _current(self) -> _View:
         snapshot, enabled = self._snapshot(), self._enabled()
         view = self._view
@@ -138,12 +157,25 @@ class Catalog:
         by_name: dict[str, _Entry] = {}
         for card in self._cards:
             wires = _wires(card, self._order(), snapshot.profiles)
-            if wires and enabled.issuperset(card.requires):
+            if wires and self._is_on(card, enabled):
                 entry = _Entry(Offer(card=card, limits=wires[0][1].limits), wires)
                 by_name.update(dict.fromkeys((card.id, *card.aliases), entry))
         shown = {id(entry): entry for entry in by_name.values() if entry.offer.card.visible}
         listed = sorted(shown.values(), key=lambda entry: _sort_key(entry.offer.card))
         return _View(snapshot, enabled, by_name, tuple(listed))
+
+    def _is_on(self, card: ModelCard, enabled: frozenset[str]) -> bool:
+        servers = self._servers.get(card.capability)
+        return enabled.issuperset(card.requires) and (not servers or bool(enabled & servers))
+
+
+def servers(routes: Iterable[RouteSpec]) -> dict[Capability, frozenset[str]]:
+    """Return the ids of *routes* by the capabilities they answer with."""
+    found: defaultdict[Capability, set[str]] = defaultdict(set)
+    for route in routes:
+        for capability in route.serves:
+            found[capability].add(route.id)
+    return {capability: frozenset(ids) for capability, ids in found.items()}
 
 
 def _wires(

@@ -23,7 +23,7 @@ import anyio
 import msgspec
 
 from grokgate.errors import StateError
-from grokgate.operations import OperationFailed, Operations, Progress
+from grokgate.operations import READING, OperationFailed, Operations, Progress
 
 __all__ = ["MAX_LINE", "SOCKET_NAME", "OperationFailed", "ask", "serve"]
 
@@ -179,7 +179,8 @@ async def _reply(
     except Exception:  # a fence: one bad request must not end the socket
         log.exception("control_operation_failed", operation=name)
         return {"error": "the operation failed; the log says why"}
-    log.info("control_operation", operation=name)
+    note = log.debug if name in READING else log.info
+    note("control_operation", operation=name)
     return {"result": result}
 
 

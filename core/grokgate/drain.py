@@ -1,9 +1,10 @@
-"""Ends the requests of this process in order when it is told to stop (P9).
+"""Ends the requests and jobs of this process in order when it is told to stop (P9).
 
 ```text
 serving ──SIGTERM──> draining: no new work, /ready 503
                         ├─ idle ──────────────> done
-                        └─ grace over ──> cut: open streams get an error frame ──≤ 4 s──> done
+                        └─ grace over ──> cut: streams get an error frame,
+                                          jobs are cancelled ──≤ 4 s──> done
 ```
 """
 
@@ -12,11 +13,11 @@ from collections.abc import Callable
 from contextlib import suppress
 
 CUT_S = 4.0
-"""Seconds that streams have for their error frames once the grace is over."""
+"""Seconds that streams have for their error frames, and jobs to end, once the grace is over."""
 
 
 class Drain:
-    """Counts the requests in progress; one per process, used from its event loop only."""
+    """Counts the requests and jobs in progress; one per process, used from its event loop only."""
 
     def __init__(self, *, grace_s: Callable[[], float]) -> None:
         self._grace_s = grace_s
@@ -25,7 +26,9 @@ class Drain:
         self._idle.set()
         self._cut = asyncio.Event()
         self.inflight = 0
-        """Requests in progress, probes not counted."""
+        """Requests and jobs in progress, probes not counted."""
+        self.sockets = 0
+        """Open ones, busy or not."""
 
     @property
     def draining(self) -> bool:
@@ -34,19 +37,28 @@ class Drain:
 
     @property
     def cut(self) -> asyncio.Event:
-        """Set when the grace is over: whoever streams says so and ends."""
+        """Set when the grace is over: whoever streams says so and ends, and jobs are cancelled."""
         return self._cut
 
     def enter(self) -> None:
-        """Count a request in."""
+        """Count a request or job in."""
         self.inflight += 1
         self._idle.clear()
 
     def leave(self) -> None:
-        """Count a request out."""
+        """Count a request or job out."""
         self.inflight -= 1
-        if not self.inflight:
-            self._idle.set()
+        self._look()
+
+    def connect(self) -> None:
+        """Count a socket in: it is waited for, but by itself it is nothing in progress."""
+        self.sockets += 1
+        self._idle.clear()
+
+    def disconnect(self) -> None:
+        """Count a socket out."""
+        self.sockets -= 1
+        self._look()
 
     def begin(self) -> None:
         """Start draining; safe to call twice and from a signal handler of the loop."""
@@ -66,3 +78,7 @@ class Drain:
         with suppress(TimeoutError):
             async with asyncio.timeout(CUT_S):
                 await self._idle.wait()
+
+    def _look(self) -> None:
+        if not self.inflight and not self.sockets:
+            self._idle.set()

@@ -29,8 +29,15 @@ written for the client and never hold upstream text, addresses, account names or
 detail belongs to the log. The codes are those of `openai-contract.md` section 2.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
+
+_WAITS = frozenset({429, 503})
+"""Statuses whose cure is to wait."""
+_UNITS = (("minute", 60), ("hour", 3600))
+_FEW = 2
+"""So many of a unit are told in it; fewer in the next smaller one."""
 
 
 class GatewayError(Exception):
@@ -67,6 +74,13 @@ class GatewayError(Exception):
         self.retry_after_s = retry_after_s
         self.headers: Mapping[str, str] = headers or {}
 
+    @property
+    def told(self) -> str:
+        """The sentence for the client: the message and, of 429 and 503, when to come back."""
+        if self.retry_after_s is None or self.status not in _WAITS:
+            return self.message
+        return f"{self.message} Try again in {_span(self.retry_after_s)}."
+
 
 class InvalidRequest(GatewayError):
     """The request itself is at fault; repeating it unchanged is useless."""
@@ -76,16 +90,29 @@ class InvalidRequest(GatewayError):
     default_code = "invalid_value"
     default_message = "The request is invalid."
 
+    @staticmethod
+    def missing(param: str) -> "InvalidRequest":
+        """Describe a field that must be there and is not; *param* is its path."""
+        message = f"Missing required parameter: '{param}'."
+        return InvalidRequest(message, code="missing_required_parameter", param=param)
+
 
 class ModelNotFound(InvalidRequest):
-    """No such model for this key, or the endpoint that serves it is off."""
+    """No such model for this key, or the endpoint that serves it is off.
+
+    Args:
+        model: As the client wrote it.
+        near: Ids of models like it that the client may use, most alike first.
+    """
 
     status = 404
     default_code = "model_not_found"
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, near: Sequence[str] = ()) -> None:
+        meant = " or ".join(f"'{name}'" for name in near)
         super().__init__(
-            f"The model '{_printable(model)}' does not exist or you have no access to it.",
+            f"The model '{_printable(model)}' does not exist or you have no access to it."
+            + (f" Did you mean {meant}?" if meant else ""),
             param="model",
         )
 
@@ -231,7 +258,7 @@ class Overloaded(GatewayError):
 
     status = 503
     default_code = "overloaded"
-    default_message = "The gateway is at its limit. Try again shortly."
+    default_message = "The gateway is at its limit."
 
     def __init__(self, message: str | None = None, *, retry_after_s: float = 1.0) -> None:
         super().__init__(message, retry_after_s=retry_after_s)
@@ -343,6 +370,15 @@ class PluginError(StartupError):
         super().__init__(f"plugin {plugin!r}: {reason}")
         self.plugin = plugin
         self.reason = reason
+
+
+def _span(seconds: float) -> str:
+    """Return a wait as people say it, rounded up: ``45 seconds``, ``12 minutes``."""
+    name, count = "second", max(1, math.ceil(seconds))
+    for unit, length_s in _UNITS:
+        if seconds >= _FEW * length_s:
+            name, count = unit, math.ceil(seconds / length_s)
+    return f"{count} {name}" if count == 1 else f"{count} {name}s"
 
 
 def _printable(text: str, limit: int = 100) -> str:

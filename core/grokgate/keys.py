@@ -97,6 +97,12 @@ class KeyRing:
         key_id = self._managed.get(digest)
         return self._callers.get(key_id) if key_id else self._config.get(digest)
 
+    def is_active(self, key_id: str) -> bool:
+        """Tell whether the key with this id is accepted now."""
+        return key_id in self._callers or any(
+            caller.key_id == key_id for caller in self._config.values()
+        )
+
     @property
     def usable(self) -> bool:
         """Whether any key would be accepted now."""

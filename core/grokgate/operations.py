@@ -22,6 +22,10 @@ Progress: TypeAlias = Callable[[Any], Awaitable[None]]
 """Told what a long operation has done so far, in JSON types; what it raises ends the operation."""
 
 
+READING = frozenset({"tokens.list", "tokens.show", "keys.list", "explain.model", "explain.request"})
+"""Operations that change nothing, ask no upstream and tell no secret."""
+
+
 class OperationFailed(Exception):
     """The operation was refused; the message is for the operator's terminal."""
 

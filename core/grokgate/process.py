@@ -25,6 +25,8 @@ from grokgate.telemetry import Logs, open_logs
 
 _ORPHAN_S = 1.0
 _PROBE_S = 0.01
+_LEFT_S = 2.0
+"""Seconds that the server has to end its connections after the drain."""
 _GC_THRESHOLD = 50_000
 """Allocations between two collections of the young; the default of 700 is for small programs."""
 
@@ -62,28 +64,65 @@ def build() -> tuple[Gateway, Logs]:
 async def running(gateway: Gateway, logs: Logs) -> AsyncIterator[None]:
     """Run the gateway as the heart of this process."""
     gateway.settings.subscribe(lambda _old, new: logs.set_level(new.log.level))
-    started = False
+    life = _Life(gateway, logs)
     try:
-        async with gateway.run():
-            started = True
-            handover = asyncio.create_task(_hand_over(gateway))
-            orphaned = asyncio.create_task(_drain_when_orphaned(gateway))
-            _take_signals(gateway)
-            welcome = asyncio.create_task(_welcome(gateway))
-            gateway.log.info("started", plugins=[plugin.name for plugin in gateway.plugins])
-            _settle_memory()
-            try:
-                yield
-            finally:
-                for task in (handover, orphaned, welcome):
-                    task.cancel()
-        gateway.log.info("stopped")
+        await life.begin()
     except Exception as error:
-        if not started:
-            refuse(gateway.options, error, log=gateway.log)
-        raise
-    finally:
+        refuse(gateway.options, error, log=gateway.log)
         logs.close()
+        raise
+    handover = asyncio.create_task(_hand_over(gateway, life))
+    orphaned = asyncio.create_task(_drain_when_orphaned(gateway))
+    _take_signals(gateway)
+    welcome = asyncio.create_task(_welcome(gateway))
+    gateway.log.info("started", plugins=[plugin.name for plugin in gateway.plugins])
+    _settle_memory()
+    try:
+        yield
+    finally:
+        for task in (handover, orphaned, welcome):
+            task.cancel()
+        await life.end()
+
+
+class _Life:
+    """The gateway at work, in a task of its own: it can end without the server's consent."""
+
+    def __init__(self, gateway: Gateway, logs: Logs) -> None:
+        self._gateway = gateway
+        self._logs = logs
+        self._begun = asyncio.Event()
+        self._ending = asyncio.Event()
+
+    async def begin(self) -> None:
+        """Return when it works; raises what kept it from it."""
+        self._task = asyncio.create_task(self._live())
+        begun = asyncio.create_task(self._begun.wait())
+        await asyncio.wait({self._task, begun}, return_when=asyncio.FIRST_COMPLETED)
+        begun.cancel()
+        if self._task.done():
+            self._task.result()
+        self._task.add_done_callback(self._ended)
+
+    async def end(self) -> None:
+        """Stop it: what is to be kept is written, the log is closed. Safe to call twice."""
+        self._ending.set()
+        try:
+            await asyncio.shield(self._task)
+        finally:
+            self._logs.close()
+
+    async def _live(self) -> None:
+        async with self._gateway.run():
+            self._begun.set()
+            await self._ending.wait()
+        self._gateway.log.info("stopped")
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Let the process end with a gateway that ended by itself."""
+        if not self._ending.is_set():
+            self._gateway.log.error("gateway_failed", exc_info=task.exception())
+            self._gateway.drain.begin()
 
 
 def _settle_memory() -> None:
@@ -201,8 +240,11 @@ async def _drain_when_orphaned(gateway: Gateway) -> None:
     gateway.drain.begin()
 
 
-async def _hand_over(gateway: Gateway) -> None:
-    """Let the server stop once the drain has ended."""
+async def _hand_over(gateway: Gateway, life: _Life) -> None:
+    """Let the server stop once the drain has ended.
+
+    It waits for its connections, also for one whose client does not read any more.
+    """
     await gateway.drain.begun()
     if gateway.options.announce and gateway.drain.inflight:
         grace_s = gateway.settings.snapshot.server.shutdown_grace_sec
@@ -212,3 +254,7 @@ async def _hand_over(gateway: Gateway) -> None:
     await gateway.drain.finished()
     gateway.log.info("drained", left=gateway.drain.inflight)
     os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.sleep(_LEFT_S)
+    gateway.log.warning("connections_left")
+    await life.end()
+    os._exit(0)

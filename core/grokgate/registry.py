@@ -31,7 +31,21 @@ GROUP = "grokgate.plugins"
 R = TypeVar("R")
 CORE = "core"
 """Owner of what no plugin may claim."""
-_CORE_ROUTES = ("GET /health", "GET /ready", "GET /metrics")
+_CORE_ROUTES = (
+    *("GET /health", "GET /ready", "GET /metrics"),
+    *("GET /v1/files", "POST /v1/files"),
+    *("GET /v1/files/{}", "DELETE /v1/files/{}", "GET /v1/files/{}/content"),
+    *(
+        f"{method} {path}"
+        for path in (
+            *("/v1/files/image", "/v1/files/image/{}", "/images/{}"),
+            *("/v1/files/video", "/v1/files/video/{}"),
+        )
+        for method in ("GET", "HEAD")
+    ),
+    "POST /v1/uploads/image",
+)
+_CORE_IDS = ("files", "uploads")
 _ID = re.compile(r"[a-z][a-z0-9_]*\Z")
 _PARAMETER = re.compile(r"\{[^}]*\}")
 
@@ -208,10 +222,12 @@ def _try_mounting(plugin: LoadedPlugin) -> None:
 
     async def context() -> None: ...
     async def caller() -> None: ...
+    async def content() -> None: ...
 
     if plugin.routes:
         handlers = [handler for route in plugin.routes for handler in route.handlers]
-        dependencies = {"ctx": Provide(context), "caller": Provide(caller)}
+        provided = {"ctx": context, "caller": caller, "content": content}
+        dependencies = {name: Provide(provide) for name, provide in provided.items()}
         router = Router("/", route_handlers=handlers, dependencies=dependencies)
         Litestar([router], openapi_config=None, logging_config=None)
 
@@ -220,7 +236,10 @@ class _Claims:
     """What is taken already, and by whom."""
 
     def __init__(self, setting_keys: SettingKeys, check_rules: CheckRules) -> None:
-        self._owners = {("route", route): CORE for route in _CORE_ROUTES}
+        self._owners = {
+            **{("route", route): CORE for route in _CORE_ROUTES},
+            **{("route id", route_id): CORE for route_id in _CORE_IDS},
+        }
         self._rules: tuple[CostRule, ...] = ()
         self._setting_keys = setting_keys
         self._check_rules = check_rules

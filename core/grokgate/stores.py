@@ -9,16 +9,20 @@ from msgspec import Struct
 
 from grokgate.errors import StateError
 from grokgate.keys import KeyRing
-from grokgate.objects import Objects
+from grokgate.objects import ObjectStore, Replies
 from grokgate.run_options import SANDBOX_FOLDER
 from grokgate.settings import Boot
-from grokgate.storage import Database, hold_folder, open_database
+from grokgate.storage import Database, hold_folder, is_new, open_database
 from grokgate.tokens import TokenStore
 from grokgate.upstream import Clock, UpstreamSpec
 from grokgate.vault import Vault
 
 KEY_FILE = "secret.key"
 DATABASE_FILE = "grokgate.db"
+_LOST = (
+    "a key file exists but the database is new: earlier accounts and API keys are not here. "
+    "If there were any, check DATA_DIR and storage.url, or restore a backup"
+)
 
 
 class Stores(Struct, frozen=True, kw_only=True):
@@ -28,7 +32,8 @@ class Stores(Struct, frozen=True, kw_only=True):
     vault: Vault
     tokens: TokenStore
     keys: KeyRing
-    objects: Objects
+    objects: ObjectStore
+    replies: Replies
 
 
 def database_path(boot: Boot) -> Path:
@@ -85,6 +90,8 @@ async def open_stores(
     folder = boot.data_dir
     path = database_path(boot)
     with hold_folder(folder, holder=holder):
+        if (folder / KEY_FILE).exists() and is_new(path):
+            log.warning("database_is_new", path=str(path), detail=_LOST)
         vault = Vault.open(
             folder / KEY_FILE, environ.get("GROKGATE_SECRET_KEY"), needed=path.exists()
         )
@@ -98,6 +105,13 @@ async def open_stores(
             await tokens.load()
             keys = KeyRing(database, vault, clock)
             await keys.load()
-            objects = Objects(database, vault, clock)
-            await objects.remove_expired()
-            yield Stores(database=database, vault=vault, tokens=tokens, keys=keys, objects=objects)
+            replies = Replies(database, vault, clock)
+            await replies.remove_expired()
+            yield Stores(
+                database=database,
+                vault=vault,
+                tokens=tokens,
+                keys=keys,
+                objects=ObjectStore(database, vault, clock, log=log),
+                replies=replies,
+            )

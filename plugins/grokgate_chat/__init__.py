@@ -27,4 +27,5 @@ def grokgate_routes() -> Iterable[RouteSpec]:
         handlers=(create_completion,),
         summary="Answers conversations: POST /v1/chat/completions.",
         creates_work=True,
+        serves=("chat",),
     )

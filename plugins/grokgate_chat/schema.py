@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from grokgate.openai import ChatMessage
+from grokgate.plugin.media import ImageConfig, VideoConfig
 from grokgate.upstream import Effort
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
@@ -26,7 +27,7 @@ class StreamOptions(Struct, frozen=True, kw_only=True):
     include_obfuscation: bool | None = None
 
 
-class Thinking(Struct, frozen=True, kw_only=True):
+class ThinkingMode(Struct, frozen=True, kw_only=True):
     """Object form of the extension ``thinking``."""
 
     type: Literal["enabled", "disabled"]
@@ -113,7 +114,6 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
     __ignored__: ClassVar[frozenset[str]] = frozenset(
         {
             "frequency_penalty",
-            "image_config",
             "logit_bias",
             "metadata",
             "moderation",
@@ -130,7 +130,6 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
             "top_p",
             "user",
             "verbosity",
-            "video_config",
         }
     )
     """Fields that are checked but have no effect."""
@@ -140,7 +139,7 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     reasoning_effort: Effort | None = None
-    thinking: Literal["enabled", "disabled"] | Thinking | None = None
+    thinking: Literal["enabled", "disabled"] | ThinkingMode | None = None
     web_search_options: dict[str, Any] | None = None
     """Allows the upstream's own search beside tools or a JSON form too."""
 
@@ -176,8 +175,11 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
     prompt_cache_retention: str | None = None
     prompt_cache_options: dict[str, Any] | None = None
     moderation: Any = None
-    image_config: dict[str, Any] | None = None
-    video_config: dict[str, Any] | None = None
+
+    image_config: ImageConfig | None = None
+    """Extension; has an effect on image models alone."""
+    video_config: VideoConfig | None = None
+    """Extension; has an effect on video models alone."""
 
 
 class UrlCitation(Struct, frozen=True, kw_only=True):

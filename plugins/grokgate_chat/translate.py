@@ -2,13 +2,12 @@
 
 1. `check` applies the rules that hold between fields.
 2. `grokgate_chat.wanted` reads tools, form and limits.
-3. `grokgate_chat.attachments` decodes and fetches what the messages attach.
+3. `attachments` lists what the messages attach; `grokgate.plugin.load_attachments` gets it.
 4. `to_conversation` puts texts and the resulting blobs in their places.
 """
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NoReturn, Protocol, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NoReturn, TypeAlias
 
 from grokgate.errors import InvalidRequest
 from grokgate.openai import (
@@ -22,32 +21,25 @@ from grokgate.openai import (
     ImagePart,
     InputImagePart,
     RefusalPart,
+    Source,
     SystemMessage,
+    Thinking,
     ToolMessage,
     UserMessage,
     UserPart,
+    View,
+    ViewOptions,
     calls_text,
+    effective_effort,
     result_text,
+    shown,
+    source_of,
+    without_data,
 )
-from grokgate.plugin import Call, Caller, ModelCard, Send
 from grokgate.upstream import Attachment, Blob, Conversation, Effort, Message, Part, Role, Text
-from grokgate_chat.answer import ThinkingFormat, View
-from grokgate_chat.schema import ChatRequest, Thinking
+from grokgate_chat.schema import ChatRequest, ThinkingMode
 
 Content: TypeAlias = str | Sequence[UserPart] | Sequence[AnswerPart] | None
-
-
-class ChatOptions(Protocol):
-    """What chat reads of the core's section ``grok``."""
-
-    thinking: bool
-    thinking_format: ThinkingFormat
-    thinking_summary: bool
-    show_search_sources: bool
-    timeout: float
-    """Seconds for a unary call."""
-    stream_total_timeout: float
-    """Seconds for a streamed call; 0: none."""
 
 
 def is_streamed(request: ChatRequest, *, default: bool, accept: str) -> bool:
@@ -95,62 +87,45 @@ def to_conversation(
     names = _call_names(request.messages)
     waiting = iter(blobs)
     turns = tuple(_turn(message, names, waiting) for message in request.messages)
-    return Conversation(messages=turns, effort=_effort(request), search=search)
+    return without_data(Conversation(messages=turns, effort=_effort(request), search=search))
 
 
-def to_call(
-    prompt: Conversation, *, card: ModelCard, caller: Caller, options: ChatOptions, streamed: bool
-) -> Callable[[Send], Call]:
-    """Return what builds a call about *prompt* from the function that sends it."""
-    limit_s = options.stream_total_timeout if streamed else options.timeout
-    chain = affinity(prompt, caller.key_id)
-
-    def call(send: Send) -> Call:
-        return Call(caller=caller, card=card, send=send, affinity=chain, timeout_s=limit_s or None)
-
-    return call
+def to_view(request: ChatRequest, options: ViewOptions) -> View:
+    """Decide what to show of the answer."""
+    return shown(request.reasoning_effort, _thinking(request), options)
 
 
-def to_view(request: ChatRequest, options: ChatOptions) -> View:
-    """Decide what to show; the request wins over the operator's settings (F-CHAT-10)."""
-    effort = _effort(request)
-    if effort is not None:
-        shown = effort not in ("none", "minimal")
-    else:
-        shown = options.thinking or _thinking(request) == "enabled"
-    return View(
-        reasoning=shown,
-        thinking_format=options.thinking_format,
-        summary=options.thinking_summary,
-        list_sources=options.show_search_sources,
-    )
+def attachments(request: ChatRequest) -> list[Source]:
+    """List the attachments, in the order of the request.
 
-
-def affinity(conversation: Conversation, key_id: str) -> str | None:
-    """Name the conversation, so that its later turns may go to the same account.
-
-    The name is made of the key and the turns before the first answer: these stay the same while the
-    conversation grows. None for a conversation without an answer: such calls are to spread.
+    Raises:
+        InvalidRequest: A part without source, or with one that no upstream takes.
     """
-    digest = hashlib.sha256(key_id.encode())
-    for message in conversation.messages:
-        if message.role == "assistant":
-            return digest.hexdigest()[:32]
-        for part in message.parts:
-            text = part.text if isinstance(part, Text) else f"{part.blob.name} {part.blob.size}"
-            digest.update(f"\0{message.role}\0{text}".encode(errors="replace"))
-    return None
+    return [
+        source
+        for turn, message in enumerate(request.messages)
+        for source in attached(message, turn)
+    ]
+
+
+def attached(message: ChatMessage, turn: int) -> list[Source]:
+    """List the attachments of one message, number *turn* of the request; raises the same."""
+    if not isinstance(message, UserMessage) or isinstance(message.content, str):
+        return []
+    return [
+        source_of(part, f"messages[{turn}].content[{place}]")
+        for place, part in enumerate(message.content)
+        if isinstance(part, AttachedPart)
+    ]
 
 
 def _effort(request: ChatRequest) -> Effort | None:
-    if request.reasoning_effort is None and _thinking(request) == "disabled":
-        return "none"
-    return request.reasoning_effort
+    return effective_effort(request.reasoning_effort, _thinking(request))
 
 
-def _thinking(request: ChatRequest) -> str | None:
+def _thinking(request: ChatRequest) -> Thinking | None:
     thinking = request.thinking
-    return thinking.type if isinstance(thinking, Thinking) else thinking
+    return thinking.type if isinstance(thinking, ThinkingMode) else thinking
 
 
 def _refuse_unsupported(request: ChatRequest) -> None:

@@ -1,15 +1,19 @@
 """What a chat request wants of its answer besides text (`openai-contract.md` 3.1, 3.4, 3.5)."""
 
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from grokgate.errors import InvalidRequest
-from grokgate.openai.emulate import Choice, Format, Tool, Wanted
-from grokgate.openai.schema import JsonSchema
+from grokgate.openai.emulate import (
+    Choice,
+    Declared,
+    Format,
+    Tool,
+    Wanted,
+    declare,
+    declared_format,
+)
 from grokgate_chat.schema import ChatRequest, NamedTool, ToolChoice, ToolDeclaration
-
-_MOST_PARTS = 60_000
-"""Parts of all tools' schemas together: about 0.1 s of work."""
 
 
 def to_wanted(request: ChatRequest) -> Wanted:
@@ -18,7 +22,10 @@ def to_wanted(request: ChatRequest) -> Wanted:
     Raises:
         InvalidRequest: Names the field in ``param``.
     """
-    tools = _tools(request.tools or ())
+    tools = declare(
+        _entry(declaration, f"tools[{place}]")
+        for place, declaration in enumerate(request.tools or ())
+    )
     return Wanted(
         tools=tools,
         choice=_choice(request, tools),
@@ -39,40 +46,28 @@ def _stop(stop: str | Sequence[str] | None) -> tuple[str, ...]:
     return tuple(text for text in texts if text)
 
 
-def _tools(declared: Sequence[ToolDeclaration]) -> tuple[Tool, ...]:
-    tools: dict[str, Tool] = {}
-    parts = 0
-    for place, declaration in enumerate(declared):
-        tool = _tool(declaration, f"tools[{place}]")
-        if tool.name in tools:
-            _refuse(f"tools[{place}].{declaration.type}.name", "Each tool needs a name of its own.")
-        tools[tool.name] = tool
-        parts += tool.checked.parts if tool.checked is not None else 0
-        if parts > _MOST_PARTS:
-            _refuse("tools", "The parameters of all tools together are too complex.")
-    return tuple(tools.values())
-
-
-def _tool(declaration: ToolDeclaration, path: str) -> Tool:
+def _entry(declaration: ToolDeclaration, path: str) -> Declared:
     match declaration.type:
         case "function":
             function = declaration.function
             if function is None:
-                _miss(f"{path}.function")
-            return Tool(
+                raise InvalidRequest.missing(f"{path}.function")
+            return Declared(
                 name=function.name,
-                description=function.description or "",
+                description=function.description,
                 parameters=function.parameters,
-                checked=_compiled(function.parameters, f"{path}.function.parameters"),
                 strict=function.strict,
+                param=f"{path}.function",
             )
         case "custom":
-            if declaration.custom is None:
-                _miss(f"{path}.custom")
-            return Tool(
-                name=declaration.custom.name,
-                description=declaration.custom.description or "",
+            custom = declaration.custom
+            if custom is None:
+                raise InvalidRequest.missing(f"{path}.custom")
+            return Declared(
+                name=custom.name,
+                description=custom.description,
                 custom=True,
+                param=f"{path}.custom",
             )
         case _:
             raise InvalidRequest(
@@ -91,7 +86,7 @@ def _choice(request: ChatRequest, tools: tuple[Tool, ...]) -> Choice:
         return Choice(mode=asked or "auto", parallel=parallel)
     if asked.type == "allowed_tools":
         if asked.allowed_tools is None:
-            _miss("tool_choice.allowed_tools")
+            raise InvalidRequest.missing("tool_choice.allowed_tools")
         path = "tool_choice.allowed_tools.tools"
         names = frozenset(
             _declared(entry, f"{path}[{place}]", tools)
@@ -106,7 +101,7 @@ def _declared(entry: NamedTool | ToolChoice, path: str, tools: tuple[Tool, ...])
     """Return the name in *entry*, which must be that of a declared tool of its type."""
     named = entry.custom if entry.type == "custom" else entry.function
     if named is None:
-        _miss(f"{path}.{entry.type}")
+        raise InvalidRequest.missing(f"{path}.{entry.type}")
     is_custom = entry.type == "custom"
     if not any(tool.name == named.name and tool.custom == is_custom for tool in tools):
         _refuse(f"{path}.{entry.type}.name", "No tool of this name and type is declared.")
@@ -118,31 +113,16 @@ def _format(request: ChatRequest) -> Format | None:
     if asked is None or asked.type == "text":
         return None
     if asked.type == "json_object":
-        return Format()
+        return declared_format(None)
     if asked.json_schema is None:
-        _miss("response_format.json_schema")
+        raise InvalidRequest.missing("response_format.json_schema")
     form = asked.json_schema
-    return Format(
+    return declared_format(
+        form.schema,
         name=form.name,
-        description=form.description or "",
-        schema=form.schema,
-        checked=_compiled(form.schema, "response_format.json_schema.schema"),
-        strict=bool(form.strict),
-    )
-
-
-def _compiled(schema: dict[str, Any] | None, param: str) -> JsonSchema | None:
-    if schema is None:
-        return None
-    try:
-        return JsonSchema(schema)
-    except ValueError as error:
-        _refuse(param, str(error))
-
-
-def _miss(param: str) -> NoReturn:
-    raise InvalidRequest(
-        f"Missing required parameter: '{param}'.", code="missing_required_parameter", param=param
+        description=form.description,
+        strict=form.strict,
+        param="response_format.json_schema.schema",
     )
 
 

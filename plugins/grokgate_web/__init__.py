@@ -23,24 +23,25 @@ from grokgate_web.profile_files import listed_names, load_profile, profile_name
 from grokgate_web.settings import WebSettings
 
 _MODES = dict.fromkeys(("auto", "fast", "expert", "grok_4_3"), -1)
+_MEDIA = dict.fromkeys(("image", "image_pro", "image_edit", "video", "video_720p"), -1)
 _POOLS = (
     PoolSpec(
         name="ssoBasic",
         tier="basic",
         synonyms=("ssobasic", "ssonormal", "sso", "basic", "normal", ""),
-        assumed={"default": 80, "heavy": -1, **_MODES},
+        assumed={"default": 80, "heavy": -1, **_MODES, **_MEDIA},
     ),
     PoolSpec(
         name="ssoSuper",
         tier="super",
         synonyms=("ssosuper", "super"),
-        assumed={"default": 140, "heavy": -1, **_MODES},
+        assumed={"default": 140, "heavy": -1, **_MODES, **_MEDIA},
     ),
     PoolSpec(
         name="ssoHeavy",
         tier="heavy",
         synonyms=("ssoheavy", "heavy"),
-        assumed={"default": 140, "heavy": -1, **_MODES},
+        assumed={"default": 140, "heavy": -1, **_MODES, **_MEDIA},
     ),
 )
 
@@ -68,7 +69,9 @@ def _spec(own: Path | None) -> UpstreamSpec:
             "super": ("ssoSuper", "ssoHeavy"),
             "heavy": ("ssoHeavy", "ssoSuper"),
         },
-        offers=frozenset(("converse", "survey", "fetch", "files")),
+        offers=frozenset(
+            ("converse", "imagine", "film", "survey", "fetch", "files", "prefer_nsfw")
+        ),
         clean=clean,
         open=partial(_open, own),
         profile=partial(_profile, own),

@@ -39,6 +39,7 @@ class _Row(Struct, rename="camel", kw_only=True):
     mime_type: str = ""
     size_bytes: int | str = 0
     create_time: str | None = None
+    key: str = ""
 
 
 async def list_files(
@@ -124,6 +125,7 @@ def _file(raw: Raw) -> RemoteFile:
         raise ValueError("no id of a file")
     return RemoteFile(
         id=row.asset_id,
+        ref=row.key,
         name=row.name,
         mime=row.mime_type,
         size=max(0, int(row.size_bytes)),

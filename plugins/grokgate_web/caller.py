@@ -69,19 +69,24 @@ class Caller:
         self._drifted = drifted
         self._lane = lane(account, identity.settings, assets=assets)
 
-    def become(self, kind: type[C], *, assets: bool = False) -> C:
+    def become(self, kind: type[C], *, assets: bool = False, guise: Guise | None = None) -> C:
         """Return a caller of another *kind* with all that this one was made with.
 
         Args:
             kind: Made with the same arguments.
             assets: As for the class.
+            guise: Browser to look like instead.
         """
-        own = (self._account, self._identity, self._guise, self._tools)
+        own = (self._account, self._identity, guise or self._guise, self._tools)
         return kind(*own, assets=assets, drifted=self._drifted)
 
     def fresh_id(self) -> str:
         """Return a fresh UUID."""
         return request_id(self._tools.rng)
+
+    def stamp(self) -> int:
+        """Return the wall time in milliseconds, as the page numbers its events."""
+        return int(self._tools.clock.now().timestamp() * 1000)
 
     async def open(self, call: WebCall) -> tuple[Exchange, float]:
         """Send *call* and wait for an answer that is no refusal.

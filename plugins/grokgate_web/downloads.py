@@ -17,7 +17,11 @@ MAX_IMAGE = 50 * 1024 * 1024
 MAX_OTHER = 512 * 1024 * 1024
 """Bytes of a video, or of any other file."""
 
+MAX_RETRIES = 3
+"""Of a call that failed before the first byte (F-FILE-06); a file that is late is apart."""
+
 _FETCH = "fetch"
+_PASSING = frozenset((Kind.CONNECT, Kind.TRANSIENT))
 _MAX_REDIRECTS = 3
 _NOT_FOUND = 404
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -76,12 +80,16 @@ def accepts(wanted: str | None, told: str) -> bool:
 async def _open_late(
     caller: Caller, assets: Assets, trusted: TrustedHosts, asset: Asset, attempt: Attempt
 ) -> tuple[Exchange, float]:
-    """Open *asset*, and look again for a while if it is not there yet."""
+    """Open *asset*, and look again if it is not there yet or the way to it is disturbed."""
+    faults = 0
     for wait_s in (*assets.late_s, None):
         try:
             return await _open(caller, trusted, asset, attempt)
         except UpstreamFailure as failure:
-            if wait_s is None or failure.observation.status != _NOT_FOUND:
+            disturbed = failure.observation.kind in _PASSING
+            late = failure.observation.status == _NOT_FOUND
+            faults += disturbed
+            if wait_s is None or faults > MAX_RETRIES or not (late or disturbed):
                 raise
         await anyio.sleep(wait_s)
     raise AssertionError("the last look either finds it or raises")

@@ -26,6 +26,7 @@ from grokgate.upstream import (
 from grokgate_web.caller import Caller
 from grokgate_web.classify import in_band_evidence
 from grokgate_web.decode.gateway import GatewayDecoder
+from grokgate_web.decode.pictures import Sought
 from grokgate_web.dial import GatewayCaller, gateway_of
 from grokgate_web.identity import Identity
 from grokgate_web.payload import envelope, message_event, session_event
@@ -37,7 +38,9 @@ _CHAT = "converse"
 class GatewayTalk:
     """One conversation on its socket; `close` it."""
 
-    def __init__(self, caller: Caller, identity: Identity, attempt: Attempt) -> None:
+    def __init__(
+        self, caller: Caller, identity: Identity, attempt: Attempt, *, sought: Sought
+    ) -> None:
         self._caller = caller.become(GatewayCaller)
         self._settings = identity.settings
         self._attempt = attempt
@@ -55,6 +58,7 @@ class GatewayTalk:
             self._gateway.channels,
             opening=self._opening,
             filter_tags=self._settings.filter_tags,
+            sought=sought,
         )
 
     @property

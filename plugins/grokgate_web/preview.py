@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from grokgate.upstream import Conversation, Wire
+from grokgate.upstream import Conversation, ImageRequest, VideoRequest, Wire
 from grokgate_web.headers import cookie_header, pasted_cookies, statsig
 from grokgate_web.identity import Identity, identify
 from grokgate_web.payload import chat_body, message_event, quota_body, session_event
+from grokgate_web.payload_media import edit_body, film_body, imagine_messages
 from grokgate_web.profile import Gateway, Profile
 from grokgate_web.settings import WebSettings
 
@@ -37,6 +38,13 @@ def preview(profile: Profile, settings: WebSettings, targets: Iterable[str]) -> 
     yield from _chat(identity)
     sent_as = "form" if profile.upload.shape == "form" else "json"
     yield from _call(identity, "attachment", "POST", profile.upload.path, sent_as)
+    yield from _pictures(identity)
+    yield from _edit(identity)
+    yield from _video(identity)
+    preference = profile.preference
+    yield from _call(identity, "content preference", "POST", preference.path, "preference")
+    yield f"  on: {preference.on.hex(' ')}"
+    yield f"  off: {preference.off.hex(' ')}"
 
 
 def _quota(identity: Identity) -> Iterator[str]:
@@ -51,7 +59,8 @@ def _chat(identity: Identity) -> Iterator[str]:
     request = Conversation.of_text(_PROMPT)
     if profile.gateway is not None and profile.chat.shape == "gateway":
         path = profile.gateway.path.replace("{uid}", "<uid>")
-        yield from _call(identity, "conversation", "GET", path, "socket")
+        user = profile.gateway.user_cookie
+        yield from _call(identity, "conversation", "GET", path, "socket", user=user)
         yield from _gateway(profile.gateway, request, wire, identity.settings)
         return
     yield from _call(identity, "conversation", "POST", profile.chat.path, "json")
@@ -78,12 +87,55 @@ def _gateway(
         yield f"  {msgspec.json.encode(event).decode()}"
 
 
+def _pictures(identity: Identity) -> Iterator[str]:
+    socket = identity.profile.images.socket
+    request = ImageRequest(prompt=_PROMPT, method="socket")
+    yield from _call(identity, "pictures", "GET", socket.path, "socket")
+    messages = imagine_messages(socket, request, pro=False, request_id="<id>", stamp=0)
+    yield from (f"  {message.decode()}" for message in messages)
+
+
+def _edit(identity: Identity) -> Iterator[str]:
+    edit = identity.profile.edit
+    sources = {"references": ["<address>"], "parent": "<id>", "assets": ["<id>"]}
+    yield from _call(identity, "edit", "POST", edit.path, "json")
+    body = edit_body(
+        edit,
+        ImageRequest(prompt=_PROMPT, method="edit"),
+        model=_MODEL,
+        mode=None,
+        sources=sources,
+        settings=identity.settings,
+    )
+    yield f"  {body.decode()}"
+
+
+def _video(identity: Identity) -> Iterator[str]:
+    video, post = identity.profile.video, identity.profile.post
+    if video.shape == "post":
+        yield from _call(identity, "media post", "POST", post.path, "json")
+    yield from _call(identity, "video", "POST", video.path, "json")
+    body = film_body(
+        video,
+        VideoRequest(prompt=_PROMPT, seconds=6),
+        model=_MODEL,
+        parent="<id>",
+        original=None,
+        references=(),
+        settings=identity.settings,
+    )
+    yield f"  {body.decode()}"
+
+
 def _call(
-    identity: Identity, purpose: str, method: str, path: str, header_set: str
+    identity: Identity, purpose: str, method: str, path: str, header_set: str, *, user: str = ""
 ) -> Iterator[str]:
-    """Show a request's first line and headers; names of the profile's tables are header sets."""
+    """Show a request's first line and headers; names of the profile's tables are header sets.
+
+    *user* is the name of the cookie with the user id, where there is one.
+    """
     yield ""
-    yield f"{purpose}: {method} {identity.web_base}{path}"
+    yield f"{purpose}: {method} {_base(identity.web_base, header_set)}{path}"
     settings, profile = identity.settings, identity.profile
     token = statsig(settings.statsig, profile.statsig.mode, dynamic=False, rng=random.Random(0))  # noqa: S311 - shown masked
     values = {
@@ -94,8 +146,11 @@ def _call(
     for name, value in identity.main.sets[header_set].render(values):
         yield f"  {name}: {value}"
     cookies = "; ".join(f"{name}={_MASK}" for name in _cookie_names(settings))
-    user = profile.gateway.user_cookie if header_set == "socket" and profile.gateway else ""
     yield f"  Cookie: {cookies}" + (f"; {user}=<uid>" if user else "")
+
+
+def _base(web_base: str, header_set: str) -> str:
+    return f"ws{web_base.removeprefix('http')}" if header_set == "socket" else web_base
 
 
 def _cookie_names(settings: WebSettings) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from grokgate.upstream import Kind, Tier
+from grokgate_web.profile_media import Edit, Images, Post, Preference, Video
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
@@ -106,7 +107,7 @@ class Upload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A JSON body with the file in base64, or the file as a part of a form."""
     path: str
     purposes: dict[str, UploadPurpose]
-    """``chat``: an attachment; ``edit``: a picture to be changed."""
+    """``chat``: an attachment; ``edit``: a picture to be changed or to be filmed."""
     id_fields: tuple[str, ...]
     """Where the id may stand in the answer, best first; levels are separated by dots."""
     uri_field: str
@@ -201,8 +202,8 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     headers: dict[str, dict[str, str]]
     """Header set → name → template.
 
-    Calls of scripts of the page: ``json``, ``form``, ``grpc`` with a body, ``get`` without one;
-    ``download`` of a file; ``socket``.
+    Calls of scripts of the page: ``json``, ``form``, ``grpc``, ``preference`` with a body, ``get``
+    without one; ``download`` of a file; ``socket``.
     """
     identity: AccountCall
     chat: Chat
@@ -210,6 +211,11 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Not None where `Chat.shape` says so."""
     upload: Upload
     assets: Assets
+    images: Images
+    edit: Edit
+    post: Post
+    video: Video
+    preference: Preference
     quota: Quota
     stream: Stream
     errors: tuple[ErrorRule, ...]

@@ -17,7 +17,7 @@ _DATED = re.compile(r"\d{4}-\d{2}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 """A file name that stays in its folder."""
 _MADE_OF = "made of small letters, digits, '.', '_' and '-'"
-_HEADER_SETS = {"json", "form", "grpc", "get", "download", "socket"}
+_HEADER_SETS = {"json", "form", "grpc", "preference", "get", "download", "socket"}
 _HEADER_VALUES = {"ua", "uuid", "referer", "origin", "statsig", "content_type"} | {
     "ch_ua",
     "ch_ua_arch",
@@ -30,6 +30,21 @@ _CHAT_VALUES = {"temporary", "model", "mode", "message", "attachments"} | {
     "no_search",
     "no_memory",
     "instruction",
+}
+_PICTURE_VALUES = {"nsfw", "ratio", "pro", "count"}
+_EDIT_VALUES = {"temporary", "no_memory", "model", "mode", "message", "ratio"} | {
+    "references",
+    "parent",
+    "assets",
+}
+_VIDEO_VALUES = {"temporary", "model", "message", "prompt", "config"} | {
+    "ratio",
+    "seconds",
+    "resolution",
+    "references",
+    "parent",
+    "original",
+    "start",
 }
 
 
@@ -98,6 +113,9 @@ def load_profile(
         raise ValueError(f"profile {name}: chat goes over a gateway that is not described")
     if missing := _HEADER_SETS - profile.headers.keys():
         raise ValueError(f"profile {name}: no header set {min(missing)!r}")
+    for part, media in (("edit", profile.edit), ("video", profile.video)):
+        if media.shape not in media.bodies:
+            raise ValueError(f"profile {name}: {part} has no body {media.shape!r}")
     _check_placeholders(profile)
     return profile
 
@@ -161,7 +179,11 @@ def _check_placeholders(profile: Profile) -> None:
         ({"model"}, _texts(profile.quota.body)),
         (_SESSION_VALUES, _texts(profile.gateway.session if profile.gateway else {})),
         ({"uid"}, _texts(profile.gateway.path if profile.gateway else "")),
-        ({"id"}, _texts(profile.assets.delete_path)),
+        ({"id"}, _texts([profile.assets.delete_path, profile.video.extension_referer])),
+        (_PICTURE_VALUES, _texts(profile.images.socket.properties)),
+        (_EDIT_VALUES, _texts(profile.edit.bodies)),
+        (_VIDEO_VALUES, _texts([profile.video.bodies, profile.video.config])),
+        (_VIDEO_VALUES, _texts([profile.video.several, profile.video.extension])),
     ):
         for text in texts:
             if unknown := set(PLACEHOLDER.findall(text)) - known:

@@ -4,14 +4,16 @@
 2. The tier follows from the totals. A paid account is asked for its weekly pool, which decides over
    the windows of chat.
 
-A call that fails costs its own windows only: they count as unknown. But an account that is not let
-in has no numbers at all, neither has one of which every call failed, and one that was asked too
-often keeps those it had (12.5).
+A call that fails, or that this generation does not have, costs its own windows only: they keep
+their numbers. But an account that is not let in has no numbers at all, neither has one of which
+every call failed, and one that was asked too often keeps those it had (12.5).
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from grokgate.upstream import (
     AccountFacts,
@@ -31,11 +33,10 @@ from grokgate_web.decode.grpc import HTTP_STATUSES, read_answer
 from grokgate_web.parallel import in_parallel
 from grokgate_web.payload import quota_body
 from grokgate_web.profile import Credits, ImagineQuota, Quota
-from grokgate_web.usage import UNKNOWN, infer_tier, parse_products, parse_window, under_pool
+from grokgate_web.usage import infer_tier, parse_products, parse_window, under_pool
 
 Windows: TypeAlias = Mapping[str, Window]
-Part: TypeAlias = tuple[Windows, UpstreamFailure | None]
-Question: TypeAlias = Callable[[], Awaitable[Part]]
+Question: TypeAlias = Callable[[], Awaitable["Part"]]
 
 _SURVEY = "survey"
 _SURVEY_S = 12.0
@@ -48,6 +49,15 @@ _TELLS_NOTHING = _NOT_LET_IN | {Kind.QUOTA}
 """Refusals that are about the account and not about one window."""
 _EMPTY_MESSAGE = bytes(5)
 _OTHER_STATUS = 502
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """What one question of a survey brought."""
+
+    windows: Windows = {}
+    unknown: frozenset[str] = frozenset()
+    """Those it was about, if it failed."""
+    failure: UpstreamFailure | None = None
 
 
 class Survey:
@@ -74,16 +84,17 @@ class Survey:
         """
         chat = tuple(bucket for bucket in self._quota.names if bucket in buckets)
         answers = await in_parallel(self._questions(chat, buckets), limit=_AT_ONCE)
-        failures = [failure for _, failure in answers if failure is not None]
+        failures = [answer.failure for answer in answers if answer.failure is not None]
         if failures and len(failures) == len(answers):
             raise failures[0]
-        windows = {bucket: window for found, _ in answers for bucket, window in found.items()}
+        windows = {name: window for answer in answers for name, window in answer.windows.items()}
+        unknown = self._untold(buckets).union(*(answer.unknown for answer in answers))
         tier = infer_tier(windows, self._quota)
         if self._quota.credits is not None and chat and tier != "basic":
             pool = await self._pool(self._quota.credits)
             spoken = {bucket: windows[bucket] for bucket in chat if bucket in windows}
             windows |= under_pool(spoken, pool, self._clock.now())
-        return AccountFacts(windows=windows, tier=tier)
+        return AccountFacts(windows=windows, unknown=unknown, tier=tier)
 
     def _questions(self, chat: Iterable[str], buckets: frozenset[str]) -> list[Question]:
         questions: list[Question] = [
@@ -97,14 +108,19 @@ class Survey:
             questions.append(partial(self._part, tuple(products), ask))
         return questions
 
+    def _untold(self, buckets: frozenset[str]) -> frozenset[str]:
+        """Name those that this generation has no question for: they may hold something."""
+        imagine = self._quota.imagine
+        return buckets - {*self._quota.names, *(imagine.products if imagine else ())}
+
     async def _part(self, buckets: Iterable[str], ask: Callable[[], Awaitable[Windows]]) -> Part:
-        """Ask for *buckets*; they count as unknown if that fails for no reason of the account's."""
+        """Ask for *buckets*; they stay unknown if that fails for no reason of the account's."""
         try:
-            return await ask(), None
+            return Part(windows=await ask())
         except UpstreamFailure as failure:
             if failure.observation.kind in _TELLS_NOTHING:
                 raise
-            return {bucket: Window(remaining=UNKNOWN) for bucket in buckets}, failure
+            return Part(unknown=frozenset(buckets), failure=failure)
 
     async def _chat(self, bucket: str) -> Windows:
         """Ask for one window; empty: this account has no such window."""

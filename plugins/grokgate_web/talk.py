@@ -3,6 +3,8 @@
 import asyncio
 from typing import Protocol
 
+from msgspec import Struct
+
 from grokgate.upstream import (
     Attempt,
     Event,
@@ -13,8 +15,10 @@ from grokgate.upstream import (
 )
 from grokgate_web.call import WebCall
 from grokgate_web.caller import Caller
+from grokgate_web.decode.answer import Answer
 from grokgate_web.decode.chat import ChatDecoder
 from grokgate_web.decode.lines import LineTooLong
+from grokgate_web.decode.pictures import Sought
 from grokgate_web.identity import Identity
 from grokgate_web.transport import Exchange, TransportError
 
@@ -35,6 +39,11 @@ class Decoder(Protocol):
     """The upstream's end mark was seen."""
 
     @property
+    def answer(self) -> Answer:
+        """What has come so far."""
+        ...
+
+    @property
     def done(self) -> bool:
         """Whether nothing more can come."""
         ...
@@ -51,12 +60,12 @@ class Decoder(Protocol):
 
     @property
     def answered(self) -> bool:
-        """Whether text of the answer was seen."""
+        """Whether there is an answer: text, a picture, or a video."""
         ...
 
     @property
     def output(self) -> bool:
-        """Whether an event that is output was given out."""
+        """Whether there is something of the answer."""
         ...
 
     @property
@@ -104,21 +113,46 @@ class Talk(Protocol):
         ...
 
 
+class Purpose(Struct, frozen=True, kw_only=True):
+    """What a conversation over HTTP is for."""
+
+    operation: str
+    path: str
+    referer: str
+
+
 class LinesTalk:
-    """A conversation whose answer is lines over HTTP."""
+    """A conversation whose answer is lines over HTTP.
+
+    Args:
+        caller: Acts as the account.
+        identity: The settings of this attempt.
+        attempt: Deadlines; learns that the body goes out.
+        purpose: None: an ordinary conversation.
+        sought: What is wanted besides text.
+    """
 
     close_code = None
 
-    def __init__(self, caller: Caller, identity: Identity, attempt: Attempt) -> None:
+    def __init__(
+        self,
+        caller: Caller,
+        identity: Identity,
+        attempt: Attempt,
+        *,
+        purpose: Purpose | None = None,
+        sought: Sought,
+    ) -> None:
+        chat = identity.profile.chat
         self._caller = caller
-        self._chat = identity.profile.chat
+        self._purpose = purpose or Purpose(operation=_CHAT, path=chat.path, referer=chat.referer)
         self._attempt = attempt
         self._loop = asyncio.get_running_loop()
         self._exchange: Exchange | None = None
         self._first_until = 0.0
         self._sent = False
         self.decoder = ChatDecoder(
-            identity.profile.stream, filter_tags=identity.settings.filter_tags
+            identity.profile.stream, filter_tags=identity.settings.filter_tags, sought=sought
         )
 
     @property
@@ -133,9 +167,9 @@ class LinesTalk:
             UpstreamFailure: Refused, or the call failed.
         """
         call = WebCall(
-            operation=_CHAT,
-            path=self._chat.path,
-            referer=self._chat.referer,
+            operation=self._purpose.operation,
+            path=self._purpose.path,
+            referer=self._purpose.referer,
             body=body,
             first_s=self._attempt.first_s,
             max_bytes=MAX_ANSWER,
@@ -153,10 +187,14 @@ class LinesTalk:
             if self.decoder.complete and error.reason != "too_large":
                 return None
             first = not self.decoder.seen
-            raise self._caller.broken(error, _CHAT, self.stage, first=first) from error
+            raise self._caller.broken(
+                error, self._purpose.operation, self.stage, first=first
+            ) from error
         except LineTooLong as error:
             raise UpstreamFailure(
-                Observation(operation=_CHAT, kind=Kind.MALFORMED, stage=self.stage)
+                Observation(
+                    operation=self._purpose.operation, kind=Kind.MALFORMED, stage=self.stage
+                )
             ) from error
 
     async def finish(self, within_s: float) -> None:

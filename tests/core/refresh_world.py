@@ -56,6 +56,7 @@ class Upstream(FakeUpstream):
         self.found: Any = 30
         self.unknown_field = ""
         self.tier: Tier | None = None
+        self.unknown: frozenset[str] = frozenset()
         self.open = asyncio.Event()
         self.open.set()
 
@@ -75,8 +76,8 @@ class Upstream(FakeUpstream):
         if self.fault is not None:
             seen = Observation(operation="survey", kind=self.fault, stage=Stage.REFUSED)
             raise UpstreamFailure(seen)
-        windows = dict.fromkeys(buckets, Window(remaining=self.found))
-        return AccountFacts(windows=windows, tier=self.tier)
+        windows = dict.fromkeys(buckets - self.unknown, Window(remaining=self.found))
+        return AccountFacts(windows=windows, unknown=self.unknown, tier=self.tier)
 
 
 class Marks:

@@ -1,11 +1,11 @@
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from msgspec import Struct
 
 from grokgate.catalog import Catalog, Usable
 from grokgate.errors import ModelNotFound, ModelNotSupported
-from grokgate.plugin import Caller, ModelCard
+from grokgate.plugin import Caller, Capability, ModelCard
 from grokgate.testing import make_card
 from grokgate.upstream import ActiveProfile, Tier, Wire
 
@@ -23,7 +23,7 @@ class Snapshot(Struct, frozen=True):
 class Stand:
     """A catalog over settings that a test can change."""
 
-    def __init__(self, *cards: ModelCard) -> None:
+    def __init__(self, *cards: ModelCard, **servers: frozenset[str]) -> None:
         self.enabled = frozenset({"chat"})
         self.order = ["web", "xai"]
         self.usable: Usable | None = None
@@ -34,6 +34,7 @@ class Stand:
             snapshot=lambda: self.snapshot,
             enabled=lambda: self.enabled,
             usable=lambda: self.usable,
+            servers=cast("dict[Capability, frozenset[str]]", servers),
         )
 
     def activate(self, *, refused: tuple[str, ...] = (), **chains: tuple[str, ...]) -> None:
@@ -160,6 +161,53 @@ def test_a_key_sees_only_the_models_it_may_use() -> None:
         stand.catalog.get("other", caller=limited)
 
 
+NAMES = ("grok-4", "grok-4-fast", "grok-4-heavy", "grok-4-mini", "grok-imagine")
+
+
+@pytest.mark.parametrize(
+    ("asked", "near"),
+    [
+        ("grok-4-fats", ["grok-4-fast"]),
+        ("GROK-4-HEAVY", ["grok-4-heavy"]),
+        ("grok4", ["grok-4"]),
+        ("gpt", []),
+        ("grok-4" * 100_000, []),
+    ],
+    ids=["mistyped", "capitals", "short", "another", "endless"],
+)
+def test_unknown_model_is_answered_with_the_most_alike(asked: str, near: list[str]) -> None:
+    stand = Stand(*map(make_card, NAMES))
+
+    with pytest.raises(ModelNotFound) as refused:
+        stand.catalog.get(asked, caller=CALLER)
+    assert refused.value.message.startswith(f"The model '{asked[:100]}")
+    assert "does not exist or you have no access to it." in refused.value.message
+    assert _meant(refused.value)[:1] == near
+    assert len(_meant(refused.value)) <= 3
+    assert len(refused.value.message) < 250
+
+
+def test_only_models_that_the_caller_could_use_instead_are_named() -> None:
+    stand = Stand(
+        make_card("grok-4-a"),
+        make_card("grok-4-b"),
+        make_card("grok-4-c", capability="image"),
+        make_card("grok-4-d", requires=("off",)),
+        make_card("grok-4-e", visible=False),
+    )
+    allowed = frozenset({"grok-4-b", "grok-4-c", "grok-4-d", "grok-4-e"})
+    limited = Caller(key_id="k2", name="second", allowed_models=allowed)
+
+    with pytest.raises(ModelNotFound) as refused:
+        stand.catalog.find("grok-4-a", capability="chat", caller=limited)
+    assert _meant(refused.value) == ["grok-4-b"]
+
+
+def _meant(refused: ModelNotFound) -> list[str]:
+    """The models named in "Did you mean 'a' or 'b'?"."""
+    return refused.message.partition("Did you mean")[2].split("'")[1::2]
+
+
 def test_only_models_that_a_token_could_serve_are_listed_when_asked_for() -> None:
     stand = Stand(
         make_card("m1", tier="basic"),
@@ -191,3 +239,12 @@ def test_buckets_are_all_that_models_could_draw_from() -> None:
     stand = Stand(make_card("m1", wire={"web": entry}), make_card("m2", wire={"xai": wire("x")}))
 
     assert stand.catalog.buckets("web") == {"default", "large", "heavy"}
+
+
+def test_models_exist_while_any_endpoint_that_serves_them_is_on() -> None:
+    stand = Stand(make_card("m1", wire={"web": wire("x")}), chat=frozenset({"chat", "talk"}))
+
+    stand.enabled = frozenset({"talk"})
+    assert stand.ids() == ["m1"]
+    stand.enabled = frozenset({"pictures"})
+    assert stand.ids() == []

@@ -69,6 +69,24 @@ async def test_a_socket_that_a_crash_left_behind_is_no_service(tmp_path: Path) -
         assert await control.ask(tmp_path, "keys.list", {}) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "level"),
+    [("keys.list", {}, "debug"), ("keys.create", {}, "info"), ("tokens.export", {}, "info")],
+)
+async def test_looks_are_logged_for_those_who_debug_alone(
+    tmp_path: Path, name: str, arguments: dict[str, Any], level: str
+) -> None:
+    logs = LogCapture()
+    log = structlog.wrap_logger(None, processors=[logs])
+    async with (
+        opened(tmp_path, {}, create=True, log=LOG) as operations,
+        control.serve(tmp_path, operations, log=log),
+    ):
+        await control.ask(tmp_path, name, arguments)
+
+    assert logs.entries == [{"event": "control_operation", "operation": name, "log_level": level}]
+
+
 REFUSALS: list[tuple[str, dict[str, Any], str]] = [
     ("keys.revoke", {"key": "nobody"}, "No active key"),
     ("keys.revoke", {}, "missing required field"),
@@ -132,6 +150,23 @@ async def test_a_look_into_an_empty_folder_makes_nothing(tmp_path: Path) -> None
             pass
 
     assert not any(tmp_path.iterdir())  # noqa: ASYNC240 - a folder of this test
+
+
+@pytest.mark.parametrize("lost", [True, False])
+async def test_new_database_beside_an_old_key_is_warned_about(
+    tmp_path: Path, *, lost: bool
+) -> None:
+    logs = LogCapture()
+    log = structlog.wrap_logger(None, processors=[logs])
+    async with opened(tmp_path, {}, create=True, log=log):
+        pass
+    if lost:
+        (tmp_path / "grokgate.db").write_bytes(b"")
+    async with opened(tmp_path, {}, create=True, log=log):
+        pass
+
+    found = [(entry["log_level"], entry["event"]) for entry in logs.entries]
+    assert found == ([("warning", "database_is_new")] if lost else [])
 
 
 async def test_imported_accounts_are_listed_masked_and_exported_in_the_clear(

@@ -26,6 +26,7 @@ from grokgate.upstream import (
     Event,
     Finished,
     ImageReady,
+    ImageRefused,
     Kind,
     Observation,
     Stage,
@@ -187,6 +188,17 @@ async def test_rule_per_output_charges_what_was_seen() -> None:
 
         assert at.left()["a"] == 4
         assert (at.finished[0].units, at.finished[0].outputs) == (6, 3)
+
+
+@pytest.mark.parametrize("ready", [0, 1])
+async def test_rule_per_output_charges_what_moderation_withheld(ready: int) -> None:
+    rule = CostRule(units=2, capability="image", per="output")
+    seen_first = [ImageReady(slot=0, asset=Asset(ref="0", account="a"))][:ready]
+    refused = [ImageRefused(slot=slot) for slot in range(ready, 3)]
+    async with world([*seen_first, *refused], rules=(rule,)) as at:
+        await collect(await at.open(call(capability="image", outputs=4)))
+
+        assert (at.finished[0].units, at.finished[0].outputs) == (6, ready)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from grokgate.doctor.patients import choose
 from grokgate.doctor.reach import bare, first_closed, trace
 from grokgate.doctor.upstream import look_at_upstream
 from grokgate.doctor.visit import evidence, span
+from grokgate.storage import open_database
 from grokgate.testing.server import free_port
 from grokgate.tokens.record import TokenRecord, TokenState
 from grokgate.upstream import Kind, Observation, Secret, Stage
@@ -179,8 +180,21 @@ def folder(tmp_path: Path) -> Folder:
     return Folder(path=path, database=path / "grokgate.db", key_file=key, env_key=False)
 
 
-def test_private_folder_is_well(folder: Folder) -> None:
-    assert levels(list(look_at_folder(folder))) == {"folder": "ok", "space": "ok", "key": "ok"}
+@pytest.mark.anyio
+async def test_private_folder_is_well(folder: Folder) -> None:
+    async with open_database(folder.database):
+        found = levels(list(look_at_folder(folder)))
+
+    assert found == dict.fromkeys(("folder", "space", "key", "database"), "ok")
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_key_without_what_it_opens_needs_attention(folder: Folder, *, is_there: bool) -> None:
+    if is_there:
+        folder.database.touch()
+    found = levels(list(look_at_folder(folder)))
+
+    assert (found["key"], found["database_is_new"]) == ("ok", "attention")
 
 
 def test_readable_folder_and_key_need_attention(folder: Folder) -> None:

@@ -21,11 +21,8 @@ from core.fetch_world import (
     replying,
     serving,
 )
-from grokgate.fetch import (
-    Spool,
-    sniff,
-)
 from grokgate.fetch.transport import PinnedTransport
+from grokgate.spool import Spool, sniff
 
 pytestmark = pytest.mark.anyio
 

@@ -57,6 +57,10 @@ class Poet:
             raise RuntimeError
 
 
+OWN = frozenset({"files", "uploads"})
+"""Routes of the core."""
+
+
 class Companion(Poet):
     """A plugin with a lifespan alone, which writes into another one's notes."""
 
@@ -115,7 +119,7 @@ async def test_only_the_first_start_makes_a_key(tmp_path: Path) -> None:
 async def test_a_look_makes_no_file(tmp_path: Path) -> None:
     gateway = build(tmp_path, Poet(), look_only=True)
 
-    assert gateway.enabled_routes == {"haiku"}
+    assert gateway.enabled_routes == {"haiku", *OWN}
     assert not any(tmp_path.iterdir())  # noqa: ASYNC240 - a folder of this test
 
 
@@ -156,8 +160,8 @@ async def test_a_lifespan_that_fails_costs_only_its_own_plugin(tmp_path: Path) -
         after = gateway.enabled_routes, gateway.catalog.offered(CALLER)
         ready = gateway.ready()
 
-    assert before == ({"haiku"}, ["poem"])
-    assert after == (frozenset(), [])
+    assert before == ({"haiku", *OWN}, ["poem"])
+    assert after == (OWN, [])
     assert ready
     assert companion.events == ["start p2", "stop p2"]
     assert [e["plugin"] for e in log.entries if e["event"] == "plugin_lifespan_failed"] == ["p0"]

@@ -48,6 +48,16 @@ async def test_numbers_are_stale_from_a_failed_survey_to_the_next_answer() -> No
         assert at.refresh.failing == {}
 
 
+async def test_window_that_could_not_be_asked_for_keeps_its_number() -> None:
+    async with running(record("a")) as at:
+        at.fake.unknown = frozenset({"default"})
+        (outcome,) = await at.ask("a")
+
+        assert (outcome.failure, at.left("a"), at.refresh.failing) == (None, 5, {})
+        (told,) = [one for one in at.logs.entries if one["event"] == "survey_incomplete"]
+        assert told["buckets"] == ["default"]
+
+
 async def test_crash_of_a_driver_is_a_failed_survey() -> None:
     async with running(record("a")) as at:
         at.fake.fault = RuntimeError("a defect")

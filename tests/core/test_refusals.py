@@ -68,7 +68,10 @@ async def test_out_of_quota_names_the_reset() -> None:
         assert told(reply) == (
             429,
             "rate_limit_exceeded",
-            "All accounts that could serve this model are out of quota.",
+            (
+                "All accounts that could serve this model are out of quota. "
+                f"Try again in {reply.headers['retry-after']} seconds."
+            ),
         )
         assert 6 <= int(reply.headers["retry-after"]) <= 7
         assert len(gateway.fake.asked) == 2
@@ -114,7 +117,7 @@ async def test_cooling_accounts_are_named_with_the_end_of_their_pause() -> None:
 
         assert told(reply)[2] == (
             "All accounts that could serve this model are out of quota or cooling down after "
-            "failures."
+            f"failures. Try again in {reply.headers['retry-after']} seconds."
         )
         assert 25 <= int(reply.headers["retry-after"]) <= 38
 
@@ -135,10 +138,9 @@ async def test_busy_accounts_are_named_after_the_wait() -> None:
         reply = await ask(gateway)
         done.set()
 
-    assert told(reply) == (
-        503,
-        "overloaded",
-        "All accounts that could serve this model are busy.",
+    assert told(reply)[:2] == (503, "overloaded")
+    assert told(reply)[2].startswith(
+        "All accounts that could serve this model are busy. Try again in "
     )
     assert 1 <= int(reply.headers["retry-after"]) <= 60
     assert "x-should-retry" not in reply.headers
@@ -189,6 +191,17 @@ async def test_repeated_request_shows_its_attempts() -> None:
         kinds = [attempt["observation"]["kind"] for attempt in story["call"]["tries"]]
         assert kinds == ["transient", "ok"]
         assert gateway.gateway.metrics.count("retry", "transient") == 1
+
+
+async def test_decision_names_the_model_as_the_upstream_does() -> None:
+    async with running(HELLO, tokens={"a": 9}) as gateway:
+        await ask(gateway, "looked-at")
+        [decision] = (await explained(gateway, "explain.request", request_id="looked-at"))[
+            "decisions"
+        ]
+        [way, *_] = (await explained(gateway, "explain.model", model="grok-4"))["ways"]
+
+        assert decision["wire"] == way["wire"] != ""
 
 
 async def test_model_is_explained_without_a_secret() -> None:

@@ -14,7 +14,7 @@ from typing_extensions import Annotated  # noqa: UP035 - Litestar resolves it at
 
 from grokgate.app import create_app
 from grokgate.drain import Drain
-from grokgate.objects import Objects
+from grokgate.objects import Replies
 from grokgate.plugin import Caller, CurrentCaller, RouteSpec
 from grokgate.settings.core import AppSettings, CompatSettings, LimitsSettings
 from grokgate.telemetry import Metrics
@@ -55,7 +55,7 @@ class Plugin(Struct, frozen=True):
 
 
 class Gateway:
-    objects: Objects
+    replies: Replies
     """Assigned by the tests that need it."""
 
     def __init__(self) -> None:

@@ -15,6 +15,7 @@ from litestar.exceptions import (
 
 from grokgate import errors
 from grokgate.errors import (
+    Conflict,
     GatewayError,
     InvalidRequest,
     LimitExceeded,
@@ -82,6 +83,32 @@ def test_long_delay_is_told_in_seconds_only() -> None:
 
     assert headers["retry-after"] == "120"
     assert "retry-after-ms" not in headers
+
+
+@pytest.mark.parametrize("family", ["openai", "anthropic"])
+@pytest.mark.parametrize(
+    ("delay_s", "words"),
+    [
+        (0.2, "1 second"),
+        (41.2, "42 seconds"),
+        (119.5, "120 seconds"),
+        (120, "2 minutes"),
+        (681, "12 minutes"),
+        (3600, "60 minutes"),
+        (80_000, "23 hours"),
+    ],
+)
+def test_sentence_ends_with_the_delay_in_words(delay_s: float, words: str, family: str) -> None:
+    _, _, body = rendered(LimitExceeded("No more.", retry_after_s=delay_s), family)
+
+    assert body["error"]["message"] == f"No more. Try again in {words}."
+
+
+def test_sentence_names_no_delay_that_nobody_knows_or_that_cures_nothing() -> None:
+    unknown, conflict = NoTokenAvailable("None."), Conflict("Running.", retry_after_s=1)
+
+    assert rendered(unknown)[2]["error"]["message"] == "None."
+    assert rendered(conflict)[2]["error"]["message"] == "Running."
 
 
 @pytest.mark.parametrize("error", [LimitExceeded(), NoTokenAvailable(), Overloaded()])
@@ -167,4 +194,4 @@ async def test_route_declares_its_own_family(gateway: Any) -> None:
     async with gateway.client() as client:
         reply = await client.get("/v1/other")
 
-    assert reply.json()["error"] == {"type": "invalid_request_error", "message": "No."}
+    assert reply.json()["error"] == {"type": "invalid_request_error", "message": "x: No."}

@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from grokgate.app import create_app
 from grokgate.errors import ContentRefused, GatewayError, NoTokenAvailable, UpstreamError
-from grokgate.objects import REPLY_BYTES, Objects
+from grokgate.objects import REPLY_BYTES, Replies
 from grokgate.plugin import Caller, EventStream
 from grokgate.storage import Database, open_database
 from grokgate.testing.clock import FakeClock
@@ -108,7 +108,7 @@ def work(gateway: Any, database: Database) -> Work:
     async def pictures(data: MultipartBody[Picture]) -> Made:
         return await work.do((await data.image.read()).decode())
 
-    gateway.objects = Objects(database, Vault(bytes(32)), FakeClock())
+    gateway.replies = Replies(database, Vault(bytes(32)), FakeClock())
     gateway.keys.callers[OTHER_KEY] = Caller(key_id="k2", name="second")
     gateway.add("orders", orders, jobs, pictures, creates_work=True)
     return work
@@ -173,7 +173,7 @@ async def test_reply_is_recorded_for_the_next_process(
 ) -> None:
     async with gateway.client() as client:
         first = await order(client)
-        gateway.objects = Objects(database, Vault(bytes(32)), FakeClock())
+        gateway.replies = Replies(database, Vault(bytes(32)), FakeClock())
         second = await order(client)
 
     assert second.content == first.content
@@ -228,15 +228,17 @@ async def test_anonymous_callers_are_one_owner(gateway: Any, work: Work) -> None
 
 
 @pytest.mark.usefixtures("work")
-async def test_form_is_the_same_under_another_boundary(gateway: Any) -> None:
+@pytest.mark.parametrize("size", [3, 300 << 10], ids=["small", "large"])
+async def test_form_is_the_same_under_another_boundary(gateway: Any, size: int) -> None:
+    content = b"a" * size
     async with gateway.client() as client:
         replies = [
-            await client.post("/v1/pictures", files={"image": ("a", content)}, headers=ONE)
-            for content in (b"abc", b"abc", b"abd")
+            await client.post("/v1/pictures", files={"image": ("a", data)}, headers=ONE)
+            for data in (content, content, content[1:] + b"b")
         ]
 
     assert [reply.status_code for reply in replies] == [200, 200, 409]
-    assert replies[1].json() == {"number": 1, "item": "abc"}
+    assert replies[1].json() == {"number": 1, "item": content.decode()}
 
 
 async def test_too_large_reply_is_sent_and_not_recorded(gateway: Any, work: Work) -> None:

@@ -119,7 +119,11 @@ async def test_public_route_needs_a_switch_and_no_key(gateway: Any) -> None:
     assert closed == (404, "endpoint_disabled")
 
 
-async def test_every_route_but_the_probes_refuses_without_a_key(gateway: Any) -> None:
+LINKS = ("/images/", "/v1/files/image", "/v1/files/video")
+"""Opened without a key, by a signature."""
+
+
+async def test_every_route_but_probes_and_links_refuses_without_a_key(gateway: Any) -> None:
     class Anything(Struct):
         pass
 
@@ -131,10 +135,10 @@ async def test_every_route_but_the_probes_refuses_without_a_key(gateway: Any) ->
         (method, route.path_format.replace("{letter}", "a").replace("{name}", "b"))
         for route in mount(gateway).routes
         for method in route.methods - {"OPTIONS"}
-        if route.path not in {"/health", "/ready", "/metrics"}
+        if route.path not in {"/health", "/ready", "/metrics"} and not route.path.startswith(LINKS)
     ]
     async with gateway.client(headers={"authorization": ""}) as client:
         statuses = {route: (await client.request(*route)).status_code for route in routes}
 
-    assert len(statuses) == 4
+    assert len(statuses) == 4 + 6
     assert set(statuses.values()) == {401}

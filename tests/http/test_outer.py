@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import anyio
@@ -10,8 +11,9 @@ from litestar import get
 from structlog.contextvars import get_contextvars
 
 from grokgate.app import create_app, mount
+from grokgate.errors import UpstreamTimeout
 from grokgate.http.outer import Outer
-from grokgate.plugin.stream import OpenStreams
+from grokgate.plugin.stream import EventStream, OpenStreams
 from grokgate.testing.server import serving
 
 pytestmark = pytest.mark.anyio
@@ -165,9 +167,33 @@ async def test_one_log_event_tells_a_request_without_its_query(gateway: Any) -> 
         "method": "GET",
         "route": "/v1/letters/{letter}",
         "status": 200,
+        "outcome": "completed",
         "key": "first",
         "error": None,
     }
+
+
+async def test_stream_that_broke_after_its_head_is_a_failure(gateway: Any) -> None:
+    async def events() -> AsyncGenerator[bytes, None]:
+        yield b"data: a\n\n"
+        raise UpstreamTimeout
+
+    @get("/v1/stream")
+    async def stream() -> EventStream:
+        return EventStream(
+            events(), lambda frame: (frame,), failure=lambda _: (b"data: b\n\n",), keepalive_s=0
+        )
+
+    gateway.add("stream", stream)
+    async with gateway.client() as client:
+        reply = await client.get("/v1/stream")
+    (event,) = gateway.events("request")
+
+    assert (reply.status_code, reply.text) == (200, "data: a\n\ndata: b\n\n")
+    assert (event["status"], event["outcome"]) == (200, "failed")
+    assert event["error"] == "upstream_timeout"
+    assert gateway.metrics.count("requests", "/v1/stream", "GET", "504") == 1
+    assert gateway.metrics.count("requests", "/v1/stream", "GET", "200") == 0
 
 
 async def test_metrics_count_by_route_template(gateway: Any) -> None:
@@ -215,21 +241,6 @@ async def test_body_that_stops_arriving_is_answered_408(gateway: Any, key: str) 
         writer.close()
 
     assert head.startswith(b"HTTP/1.1 408 ")
-
-
-async def test_websocket_handshake_is_refused(gateway: Any) -> None:
-    async with serving(create_app(gateway)) as base:
-        reader, writer = await asyncio.open_connection("127.0.0.1", int(base.rpartition(":")[2]))
-        writer.write(
-            b"GET /v1/responses HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\n"
-            b"upgrade: websocket\r\nsec-websocket-version: 13\r\n"
-            b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        )
-        with anyio.fail_after(5):
-            head = await reader.readuntil(b"\r\n\r\n")
-        writer.close()
-
-    assert head.startswith(b"HTTP/1.1 403 ")
 
 
 async def test_lifespan_runs_the_gateway(gateway: Any) -> None:

@@ -76,7 +76,7 @@ def test_names_are_complete_and_the_switch_is_named(card: ModelCard) -> None:
     assert card.display_name
     assert card.description
     assert card.created > 1_700_000_000
-    assert card.requires == ("chat_completions",)
+    assert card.requires == ()
 
 
 @EVERY

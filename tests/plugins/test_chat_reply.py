@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grokgate.errors import ContentRefused, GatewayError, UpstreamTimeout
+from grokgate.openai import View
 from grokgate.upstream import (
     Activity,
     Citation,
@@ -17,10 +18,11 @@ from grokgate.upstream import (
     ThinkingDelta,
     ToolCall,
 )
-from grokgate_chat.answer import View
+from grokgate_chat.complete import complete
 from grokgate_chat.interleave import Item
-from grokgate_chat.reply import Head, StreamWriter, complete
+from grokgate_chat.reply import Head
 from grokgate_chat.schema import ChatChunk
+from grokgate_chat.stream import StreamWriter
 
 pytestmark = pytest.mark.anyio
 

@@ -12,7 +12,7 @@ from litestar.testing import TestClient
 import grokgate_chat
 from grokgate.errors import GatewayError, NoTokenAvailable, UpstreamTimeout
 from grokgate.openai import envelope
-from grokgate.plugin import Call, Caller, Capability, ModelCard, Offer, RouteSpec
+from grokgate.plugin import Call, Caller, ModelCard, Offer, RouteSpec
 from grokgate.upstream import Conversation, Event, Finished, Started, TextDelta, ThinkingDelta
 from grokgate_chat.settings import ChatSettings
 
@@ -68,16 +68,20 @@ class Gateway:
             "timeout": 120,
             "stream_total_timeout": 600,
             "sse_keepalive_sec": 15,
+            "unary_keepalive": False,
             **grok,
         }
         self.settings = ChatSettings()
         self.shared = SimpleNamespace(
-            grok=SimpleNamespace(**settings), limits=SimpleNamespace(file_mb=1)
+            grok=SimpleNamespace(**settings),
+            limits=SimpleNamespace(file_mb=1),
+            compat=SimpleNamespace(strict_params=False),
         )
 
-    def find(self, model: str, *, capability: Capability, caller: Caller) -> Offer:
+    def get(self, model: str, *, caller: Caller) -> Offer:
+        del caller
         card = ModelCard(
-            id=model, capability=capability, tier="basic", effort="low", created=0, wire={}
+            id=model, capability="chat", tier="basic", effort="low", created=0, wire={}
         )
         return Offer(card=card)
 

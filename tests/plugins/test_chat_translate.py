@@ -5,15 +5,12 @@ import pytest
 from msgspec import Struct
 
 from grokgate.errors import InvalidRequest
-from grokgate.plugin import Caller, ModelCard
-from grokgate.upstream import Attachment, Blob, Conversation, Message, Text
-from grokgate_chat.answer import ThinkingFormat
+from grokgate.openai.answer import ThinkingFormat
+from grokgate.upstream import Attachment, Blob, Message, Text
 from grokgate_chat.schema import ChatRequest
 from grokgate_chat.translate import (
-    affinity,
     check,
     is_streamed,
-    to_call,
     to_conversation,
     to_view,
     wants_usage,
@@ -35,8 +32,6 @@ class Options(Struct, kw_only=True):
     thinking_format: ThinkingFormat = "reasoning_content"
     thinking_summary: bool = False
     show_search_sources: bool = False
-    timeout: float = 120
-    stream_total_timeout: float = 600
 
 
 def ask(*messages: dict[str, Any], **fields: Any) -> ChatRequest:
@@ -248,54 +243,6 @@ def test_earlier_refusals_are_text() -> None:
     (turn,) = turns(ask({"role": "assistant", "content": [part], "refusal": "Never."}))
 
     assert turn.parts == (Text(text="No."), Text(text="Never."))
-
-
-def conversation(*texts: str) -> Conversation:
-    roles = ("user", "assistant")
-    messages = [{"role": roles[place % 2], "content": text} for place, text in enumerate(texts)]
-    return to_conversation(ask(*messages), ())
-
-
-def test_first_turn_has_no_affinity() -> None:
-    assert affinity(conversation("Hi"), "key") is None
-
-
-def test_later_turns_share_an_affinity() -> None:
-    second = affinity(conversation("Hi", "Hello", "How?"), "key")
-
-    assert second is not None
-    assert affinity(conversation("Hi", "Hello", "How?", "So.", "Why?"), "key") == second
-
-
-@pytest.mark.parametrize(("text", "key"), [("Ho", "key"), ("Hi", "other")])
-def test_another_opening_or_key_is_another_affinity(text: str, key: str) -> None:
-    known = affinity(conversation("Hi", "Hello", "How?"), "key")
-
-    assert affinity(conversation(text, "Hello", "How?"), key) != known
-
-
-@pytest.mark.parametrize(
-    ("options", "streamed", "limit_s"),
-    [
-        (Options(timeout=7), False, 7),
-        (Options(stream_total_timeout=9), True, 9),
-        (Options(stream_total_timeout=0), True, None),
-    ],
-)
-def test_time_limit_follows_the_reply_mode(
-    options: Options,
-    streamed: bool,  # noqa: FBT001 - a table
-    limit_s: float | None,
-) -> None:
-    card = ModelCard(id="m", capability="chat", tier="basic", effort="low", created=0, wire={})
-    caller = Caller(key_id="k", name="k")
-
-    build = to_call(
-        conversation("Hi"), card=card, caller=caller, options=options, streamed=streamed
-    )
-    call = build(lambda session: session.converse(conversation("Hi")))
-
-    assert (call.timeout_s, call.caller) == (limit_s, caller)
 
 
 def test_more_choices_than_allowed_are_refused() -> None:

@@ -81,6 +81,7 @@ async def test_healthy_account_works(tmp_path: Path, protocol: str) -> None:
     assert {finding.level for finding in of_account(found)} == {"ok"}
 
 
+PRODUCTS = ("image", "image_edit", "image_pro", "video", "video_720p")
 REFUSALS: Mapping[str, tuple[Any, str]] = {
     "dead": (faults.AccountState(state="expired"), "auth_dead"),
     "blocked": (faults.AccountState(state="blocked"), "auth_dead"),
@@ -102,7 +103,8 @@ REFUSALS: Mapping[str, tuple[Any, str]] = {
 async def test_refused_quota_call_is_named(tmp_path: Path, protocol: str, fault: str) -> None:
     action, code = REFUSALS[fault]
     async with sandboxed(protocol) as (sandbox, base):
-        sandbox.rules.add(action, endpoint="rate_limits")
+        for endpoint in ("rate_limits", "imagine_quota"):
+            sandbox.rules.add(action, endpoint=endpoint)
         found = await examined(gateway(tmp_path, base, protocol))
 
     (finding,) = of_account(found)
@@ -127,8 +129,10 @@ async def test_burst_of_calls_is_no_empty_quota(tmp_path: Path, protocol: str) -
 async def test_empty_account_says_when_it_is_back(
     tmp_path: Path, protocol: str, windows: tuple[str, ...]
 ) -> None:
-    empty = dict.fromkeys(windows, WindowFixture(total=30, window_s=72_000, remaining=0))
-    async with sandboxed(protocol, buckets=empty) as (_, base):
+    nothing = WindowFixture(total=30, window_s=72_000, remaining=0)
+    empty = dict.fromkeys(windows, nothing)
+    made = dict.fromkeys(PRODUCTS, nothing)
+    async with sandboxed(protocol, buckets=empty, imagine=made) as (_, base):
         found = await examined(gateway(tmp_path, base, protocol))
 
     (finding,) = of_account(found)

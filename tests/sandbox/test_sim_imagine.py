@@ -284,7 +284,14 @@ async def test_client_that_floods_a_busy_socket_is_cut_off() -> None:
     assert talking.code == 1008
 
 
-async def test_same_prompt_has_the_same_colour() -> None:
+async def test_same_request_of_the_same_account_gets_the_same_picture() -> None:
     first, second = [await _frames(_sandbox(), _wish(num_generations=1), 5) for _ in range(2)]
 
     assert zlib.crc32(first[3]["blob"].encode()) == zlib.crc32(second[3]["blob"].encode())
+
+
+async def test_pictures_of_one_prompt_differ() -> None:
+    sandbox = _sandbox()
+    first, second = [await _frames(sandbox, _wish(num_generations=1), 5) for _ in range(2)]
+
+    assert first[3]["blob"] != second[3]["blob"]

@@ -88,6 +88,16 @@ async def _draw(sandbox: Sandbox, prompt: str = "Image Generation: a red kite") 
     return await _post(sandbox, CHAT, body, "/")
 
 
+async def test_conversations_of_one_prompt_draw_different_pictures() -> None:
+    sandbox = _sandbox()
+    drawn = []
+    for _ in range(2):
+        [final] = _of(await _draw(sandbox), "modelResponse")
+        drawn += [(await _get(sandbox, path)).body for path in final["generatedImageUrls"]]
+
+    assert len(set(drawn)) == 4
+
+
 async def test_pictures_look_like_the_sample() -> None:
     answer = await _draw(_sandbox())
     sample = _golden("image.ndjson")

@@ -171,7 +171,8 @@ def _print_decision(decision: Mapping[str, Any]) -> None:
     moved = ", another than last time" if decision["moved"] else ""
     verdict = f"took {decision['chosen']}" if decision["chosen"] else f"none: {decision['told']}"
     pools = f" ({', '.join(decision['pools'])})" if decision["pools"] else ""
-    where = f"{decision['upstream']}{pools}"
+    wire = f" as {decision['wire']}" if decision["wire"] else ""
+    where = f"{decision['upstream']}{wire}{pools}"
     print(f"decision {decision['number']} on {where}: {verdict}{queued}{moved}")
     for line in _reasons(decision["best"]):
         print(f"  {line}")

@@ -131,6 +131,9 @@ def _add_tokens(commands: _Commands) -> None:
     )
     show = _add(tokens, "list", "tokens", "show", "list accounts, secrets masked")
     show.add_argument("--json", action="store_true", help="print JSON with all fields")
+    show.add_argument(
+        "--wide", action="store_true", help="print all columns, however narrow the terminal is"
+    )
     dump = _add(tokens, "export", "tokens", "export", "print all accounts with their secrets")
     dump.add_argument(
         "--form",

@@ -33,7 +33,8 @@ def serve(arguments: argparse.Namespace) -> int:
     if arguments.port is not None:
         environ["SERVER_PORT"] = str(arguments.port)
     folder = data_dir(environ, sandbox=arguments.sandbox)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for place in (folder.parent, folder):  # parents made on the way would be open to all
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
     boot = read_boot(folder, environ)
     port = require_port(boot.server.host, boot.server.port)
     if port != boot.server.port:

@@ -1,5 +1,6 @@
 """Prints rows for people and for programs."""
 
+import shutil
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ from typing import Any
 import msgspec
 
 _WIDE = frozenset("WF")
+_GAP = "  "
 
 
 def print_json(value: Any) -> None:
@@ -15,18 +17,45 @@ def print_json(value: Any) -> None:
     print(msgspec.json.format(msgspec.json.encode(value)).decode())
 
 
-def print_table(rows: Sequence[Mapping[str, Any]], *, empty: str) -> None:
-    """Print *rows* (all with the same keys) as aligned columns, or *empty* when there are none."""
+def print_table(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    empty: str,
+    spare: Sequence[str] = (),
+    width: int | None = None,
+) -> bool:
+    """Print *rows* (all with the same keys) as aligned columns, or *empty* when there are none.
+
+    Args:
+        rows: The lines.
+        empty: A sentence.
+        spare: Columns to leave out, first ones first, as long as lines are too long.
+        width: Characters of the longest line; what is still too long is cut. None: any.
+
+    Returns:
+        Whether something was left out or cut.
+    """
     if not rows:
         print(empty)
-        return
-    names = list(rows[0])
-    table = [[_label(name) for name in names]]
-    table += [[_text(name, row.get(name)) for name in names] for row in rows]
-    widths = [max(_width(line[column]) for line in table) for column in range(len(names))]
-    for line in table:
-        cells = [text + " " * (widths[i] - _width(text)) for i, text in enumerate(line)]
-        print("  ".join(cells).rstrip())
+        return False
+    columns = {
+        name: [_label(name), *(_text(name, row.get(name)) for row in rows)] for name in rows[0]
+    }
+    widths = {name: max(map(_width, column)) for name, column in columns.items()}
+    shown = dict(widths)
+    for name in spare:
+        if not _is_over(shown, width):
+            break
+        del shown[name]
+    for line in zip(*(columns[name] for name in shown), strict=True):
+        cells = map(_padded, line, shown.values())
+        print(_cut(_GAP.join(cells).rstrip(), width))
+    return len(shown) < len(widths) or _is_over(shown, width)
+
+
+def terminal_width() -> int | None:
+    """Return the characters of a line of the terminal; None: standard output is none."""
+    return shutil.get_terminal_size((0, 0)).columns or None
 
 
 def print_pairs(values: Mapping[str, Any]) -> None:
@@ -60,6 +89,23 @@ def ago(at_ms: int | None) -> str:
 def when(at_ms: int) -> str:
     """Return Unix milliseconds as a minute in UTC."""
     return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M}"
+
+
+def _is_over(widths: Mapping[str, int], width: int | None) -> bool:
+    longest = sum(widths.values()) + len(_GAP) * (len(widths) - 1)
+    return width is not None and longest > width
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _width(text))
+
+
+def _cut(line: str, width: int | None) -> str:
+    if width is None or _width(line) <= width:
+        return line
+    while _width(line) > width - 1:
+        line = line[:-1]
+    return f"{line}…"
 
 
 def _label(name: str) -> str:

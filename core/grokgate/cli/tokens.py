@@ -12,7 +12,7 @@ from typing import Any
 from grokgate import control
 from grokgate.cli.notes import note
 from grokgate.cli.place import data_dir, environment, start_command
-from grokgate.cli.table import ago, print_json, print_pairs, print_table, when
+from grokgate.cli.table import ago, print_json, print_pairs, print_table, terminal_width, when
 from grokgate.cli.work import perform
 from grokgate.errors import StartupError
 from grokgate.operations import OperationFailed
@@ -25,6 +25,9 @@ _SLOW_BYTES = 1_000_000
 _NOTED = 50
 """Answers between two notes of how far a refresh is."""
 _AUTO = "auto"
+_SPARE = ("token", "last_used_at_ms", "tags", "note")
+"""Columns of the list that a narrow terminal goes without, least telling first."""
+_MORE = " (--wide shows everything)"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -38,16 +41,21 @@ def import_file(arguments: argparse.Namespace) -> int:
 
 
 def show(arguments: argparse.Namespace) -> None:
-    """Print a table of all accounts."""
+    """Print a table of all accounts, as wide as the terminal."""
     rows = perform("tokens.list", {})
     if arguments.json:
         print_json(rows)
         return
-    print_table([_row(row) for row in rows], empty="No accounts: grokgate tokens import FILE")
+    is_narrowed = print_table(
+        [_row(row) for row in rows],
+        empty="No accounts: grokgate tokens import FILE",
+        spare=_SPARE,
+        width=None if arguments.wide else terminal_width(),
+    )
     if rows:
         counts = Counter(row["state"]["status"] for row in rows)
         statuses = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-        print(f"\n{len(rows)} accounts: {statuses}")
+        print(f"\n{len(rows)} accounts: {statuses}" + (_MORE if is_narrowed else ""))
 
 
 def export(arguments: argparse.Namespace) -> None:

@@ -65,6 +65,8 @@ class Course:
         self._observation = observation
         units = self._due(trial, observation)
         self._units += units
+        if CHARGED[observation.stage]:
+            self.desk.days.count(self.call.daily, trial.lease.token, blocked=trial.blocked)
         taken = trial.settle(observation, units=units, penalize=not self.request.penalized)
         self.request.penalized = self.request.penalized or taken.penalized
         self._tries.append(
@@ -116,7 +118,7 @@ class Course:
             return 0
         if observation.stage is not Stage.CONTENT:
             return price.reserved()
-        units = price.charged(trial.outputs())
+        units = price.charged(trial.made())
         return units if price.correct is None else self._corrected(price, units)
 
     def _corrected(self, price: Price, units: int) -> int:

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeAlias
 from msgspec import Struct
 
 from grokgate.dispatch.budget import RetryBudget
+from grokgate.dispatch.daily import Days
 from grokgate.dispatch.notices import Notices
 from grokgate.plugin.records import CallRecord, ModelCard
 from grokgate.scheduler.cost import CostTable
@@ -74,3 +75,4 @@ class Desk(Struct, frozen=True, kw_only=True):
     aborted: Aborted
     notices: Notices
     budget: RetryBudget
+    days: Days

@@ -8,6 +8,7 @@ import anyio
 
 from grokgate.dispatch.budget import RetryBudget
 from grokgate.dispatch.course import Course
+from grokgate.dispatch.daily import Days
 from grokgate.dispatch.desk import (
     Aborted,
     Blamed,
@@ -51,6 +52,7 @@ class Dispatch:
         drifted: Counts what drivers did not know.
         blamed: Counts defects of plugins.
         aborted: Told how long it took to end exchanges that nobody wanted any more.
+        day_begins: When the day of `Call.daily` begins, minutes east of UTC.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Dispatch:
         drifted: Drifted = _ignore,
         blamed: Blamed = _ignore,
         aborted: Aborted = _ignore,
+        day_begins: Callable[[], int] = lambda: 0,
     ) -> None:
         self.budget = RetryBudget()
         self._desk = Desk(
@@ -87,6 +90,7 @@ class Dispatch:
             aborted=aborted,
             notices=Notices(home, clock, log),
             budget=self.budget,
+            days=Days(home, clock, day_begins),
         )
         self._requests = ClientRequests()
 

@@ -1,14 +1,22 @@
 """An answered call being read."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from typing import Self
 
 from grokgate.dispatch.course import Course
 from grokgate.dispatch.trial import COUNTED, Trial
 from grokgate.errors import UpstreamError
-from grokgate.upstream import Asset, Event, Finished, Kind, Started, UpstreamFailure
+from grokgate.upstream import (
+    Asset,
+    Event,
+    Finished,
+    ImageRefused,
+    Kind,
+    Started,
+    UpstreamFailure,
+)
 from grokgate.upstreams import Line, UnknownAccount
 
 
@@ -57,6 +65,8 @@ class LiveExchange:
         kind = type(event)
         if kind in COUNTED:
             self._trial.counted += 1
+        elif kind is ImageRefused:
+            self._trial.withhold(event)
         elif kind is Finished:
             self._complete(event)
         return event
@@ -88,7 +98,7 @@ class LiveExchange:
             with suppress(RuntimeError):  # the loop is closed, and with it the gateway
                 self._loop.call_soon_threadsafe(self._course.forget, self._trial)
 
-    async def fetch(self, asset: Asset, /) -> AsyncIterator[bytes]:
+    async def fetch(self, asset: Asset, /) -> AsyncGenerator[bytes, None]:
         """Stream something the call produced, with the account that made it."""
         grok = self._course.desk.settings().grok
         line = Line(first_s=grok.stream_first_byte_timeout, idle_s=grok.stream_idle_timeout)

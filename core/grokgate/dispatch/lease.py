@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from grokgate.dispatch.desk import Desk
 from grokgate.dispatch.route import Route
 from grokgate.errors import GatewayError, NoTokenAvailable, NoTokensConfigured, Overloaded
@@ -64,13 +66,27 @@ def want_for(
         buckets=route.buckets,
         units=route.price.reserved(),
         policy=settings.selection,
-        prefer_tags=call.prefer_tags,
         require_tags=call.require_tags,
         affinity=call.affinity,
+        begins=call.begins,
         only=call.account,
         tried=tried,
         unknown_first=settings.unknown_first,
+        wire=route.wire.name,
     )
+
+
+def with_tags(desk: Desk, call: Call, routes: Sequence[Route]) -> Call:
+    """Require the tags that *call* prefers, unless no usable account has them (F-NSFW-06)."""
+    if not call.prefer_tags:
+        return call
+    tags = (*call.require_tags, *call.prefer_tags)
+    tagged = structs.replace(call, require_tags=tags, prefer_tags=())
+    settings = desk.settings().token
+    refusals = (desk.home.refusal(want_for(tagged, way, settings=settings)) for way in routes)
+    if all(isinstance(error, NoTokensConfigured) for error in refusals):
+        return structs.replace(call, prefer_tags=())
+    return tagged
 
 
 def out_of_quota(desk: Desk, call: Call, routes: Sequence[Route]) -> NoTokenAvailable:

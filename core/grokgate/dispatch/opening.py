@@ -8,7 +8,7 @@ from grokgate.dispatch.budget import pause_s
 from grokgate.dispatch.course import Course
 from grokgate.dispatch.deadline import TimeIsUp
 from grokgate.dispatch.exchange import LiveExchange
-from grokgate.dispatch.lease import lease_one, out_of_quota
+from grokgate.dispatch.lease import lease_one, out_of_quota, with_tags
 from grokgate.dispatch.route import Route, routes
 from grokgate.dispatch.trial import Failure, Trial
 from grokgate.errors import (
@@ -52,6 +52,7 @@ class _Opening:
 
     def __init__(self, course: Course) -> None:
         self._course = course
+        self._call = course.call
         self._desk = course.desk
         self._settings = course.desk.settings()
         self._tried: frozenset[str] = frozenset()
@@ -60,6 +61,7 @@ class _Opening:
     async def run(self) -> LiveExchange:
         """Try until there is output, or no further attempt is allowed."""
         ways = self._routes()
+        self._call = with_tags(self._desk, self._call, ways)
         answer = await self._try(*await self._lease(ways))
         while isinstance(answer, Failure):
             if not self._may_retry(answer):
@@ -101,9 +103,15 @@ class _Opening:
         deadline = self._desk.clock.monotonic() + limits.queue_wait_sec
         if timeout_s is not None:
             deadline = min(deadline, self._course.began_at + timeout_s)
-        return await lease_one(
-            self._desk, self._course.call, ways, tried=self._tried, deadline=deadline
-        )
+        spared = self._desk.days.full(self._course.call.daily)
+        try:
+            return await lease_one(
+                self._desk, self._call, ways, tried=self._tried | spared, deadline=deadline
+            )
+        except NoTokenAvailable:
+            if spared - self._tried:
+                raise self._desk.days.refusal() from None
+            raise
 
     async def _try(self, route: Route, lease: Lease) -> LiveExchange | Failure:
         """Make one attempt; a cancelled one is settled and raised."""
@@ -129,6 +137,7 @@ class _Opening:
         return (
             call.account is None
             and not self._incident
+            and (call.most_attempts is None or self._course.attempts < call.most_attempts)
             and self._course.request.may_retry(
                 failure.observation,
                 repeatable=call.repeatable,
@@ -141,7 +150,7 @@ class _Opening:
     def _last_word(self, ways: list[Route], failure: Failure) -> GatewayError:
         """Return what the client is told; one account's reset is not when the next one is free."""
         if failure.observation.kind is Kind.QUOTA:
-            return out_of_quota(self._desk, self._course.call, ways)
+            return out_of_quota(self._desk, self._call, ways)
         return failure.error
 
     async def _retry(self, ways: list[Route], failure: Failure) -> LiveExchange | Failure:

@@ -18,6 +18,7 @@ from grokgate.upstream import (
     Event,
     Finished,
     ImageReady,
+    ImageRefused,
     Kind,
     Observation,
     Stage,
@@ -30,6 +31,8 @@ from grokgate.upstreams import Line, UnknownAccount
 
 CLOSE_S = 1.0
 """Seconds a driver has to end a session; aborting its exchange takes none."""
+_FILM_IDLE_S = 180.0
+"""Seconds a video may be without progress (F-VID-09)."""
 COUNTED = frozenset({ImageReady, VideoReady})
 """Events that count as one output each."""
 _OPERATIONS: Mapping[Capability, str] = {
@@ -66,6 +69,10 @@ class Trial:
         self.started: Started | None = None
         self.counted = 0
         """Pictures and videos seen."""
+        self.withheld = 0
+        """Pictures that were made and not handed out."""
+        self.blocked = False
+        """Some of them without a word: the account is to be spared (F-NSFW-06)."""
         self.answered = False
         """Some output was seen."""
         self.settled: Settled | None = None
@@ -103,16 +110,28 @@ class Trial:
             elif is_output(event):
                 self.answered = True
                 self.counted += type(event) in COUNTED
+                if type(event) is ImageRefused:
+                    self.withhold(event)
                 return event
             elif isinstance(event, Finished) and event.reason == "refused":
                 raise UpstreamFailure(self.observation(Kind.MODERATION))
         raise StopAsyncIteration
+
+    def withhold(self, refused: Event) -> None:
+        """Note a picture that was made and not handed out."""
+        assert isinstance(refused, ImageRefused)
+        self.withheld += 1
+        self.blocked = self.blocked or refused.blocked
 
     def outputs(self) -> int:
         """Return how many outputs were seen; a text of any length is one."""
         if self._call.card.capability == "chat":
             return max(self.counted, int(self.answered))
         return self.counted
+
+    def made(self) -> int:
+        """Return how many outputs to charge: the upstream made what it withholds, too."""
+        return self.outputs() + self.withheld
 
     def observation(self, kind: Kind) -> Observation:
         """Describe an end that the driver did not describe."""
@@ -193,9 +212,10 @@ class Trial:
 
     def _line(self) -> Line:
         grok = self._desk.settings().grok
+        is_film = self._call.card.capability == "video"
         return Line(
             first_s=grok.stream_first_byte_timeout,
-            idle_s=grok.stream_idle_timeout,
+            idle_s=_FILM_IDLE_S if is_film else grok.stream_idle_timeout,
             sent=self._on_sent,
             learned=self._on_learned,
             drifted=self._on_drifted,

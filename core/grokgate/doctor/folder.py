@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from grokgate.doctor.finding import Finding, Level
 from grokgate.errors import StateError, StoreUnavailable
-from grokgate.storage import quick_check
+from grokgate.storage import is_new, quick_check
 
 _LEAST_FREE_MB = 200
 _MB = 1 << 20
@@ -35,7 +35,9 @@ def look_at_folder(folder: Folder) -> Iterator[Finding]:
     yield _access(folder.path)
     yield _space(folder.path)
     yield _key(folder)
-    if folder.database.exists():
+    if folder.key_file.exists() and is_new(folder.database):
+        yield _found("database_is_new", level="attention", path=str(folder.database))
+    elif folder.database.exists():
         yield _integrity(folder.database)
 
 

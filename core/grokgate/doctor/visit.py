@@ -41,6 +41,7 @@ _CLOSE_CODES = 1_000
 _DOCTOR = Caller(key_id="doctor", name="doctor")
 _QUESTION = "Answer with one word: yes."
 _TIERS: tuple[Tier, ...] = ("basic", "super", "heavy")
+_UNKNOWN = Window(remaining=-1)
 
 
 class Practice(Struct, frozen=True, kw_only=True):
@@ -80,7 +81,8 @@ class Visit:
         if failure is not None:
             yield await self._failed(failure)
         elif self._facts is not None:
-            yield self._left(self._facts.windows)
+            unknown = dict.fromkeys(sorted(self._facts.unknown), _UNKNOWN)
+            yield self._left({**self._facts.windows, **unknown})
             for finding in self._place(self._facts.tier):
                 yield finding
         if chat:

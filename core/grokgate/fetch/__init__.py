@@ -10,7 +10,6 @@ One parser, one resolution, one pinned connection, so that what was checked is w
 """
 
 from grokgate.fetch.guarded import FetchLimits, GuardedFetch, Resolver, SystemResolver, Transport
-from grokgate.fetch.spool import Spool, sniff
 from grokgate.fetch.target import FetchRefused, IPAddress, Target, is_public, parse_target
 
 __all__ = [
@@ -19,11 +18,9 @@ __all__ = [
     "GuardedFetch",
     "IPAddress",
     "Resolver",
-    "Spool",
     "SystemResolver",
     "Target",
     "Transport",
     "is_public",
     "parse_target",
-    "sniff",
 ]

@@ -16,7 +16,6 @@ from anyio import CapacityLimiter, to_thread
 
 from grokgate.errors import InvalidRequest
 from grokgate.fetch.answer import Answer
-from grokgate.fetch.spool import Spool
 from grokgate.fetch.target import (
     FetchRefused,
     IPAddress,
@@ -26,6 +25,7 @@ from grokgate.fetch.target import (
     networks,
     parse_target,
 )
+from grokgate.spool import Room, Spool
 from grokgate.upstream import Blob
 
 MAX_REDIRECTS = 3
@@ -102,6 +102,7 @@ class GuardedFetch:
         limits: Called once for each address.
         folder: Where bodies over 1 MiB go, in files that vanish with their blobs.
         log: Told why a fetch failed; the client is not.
+        room: What all of these files may take; None: any number of bytes.
         resolve: Called once per host and hop.
         transport: None: real connections.
     """
@@ -112,12 +113,14 @@ class GuardedFetch:
         folder: Path,
         *,
         log: Any,
+        room: Room | None = None,
         resolve: Resolver | None = None,
         transport: Transport | None = None,
     ) -> None:
         self._limits = limits
         self._folder = folder
         self._log = log
+        self._room = room or Room()
         self._resolve = resolve or SystemResolver()
         self._given_transport = transport
         self._turns: WeakValueDictionary[str, CapacityLimiter] = WeakValueDictionary()
@@ -131,6 +134,7 @@ class GuardedFetch:
 
         Raises:
             InvalidRequest: ``invalid_image_url`` with one fixed message, whatever went wrong.
+            Overloaded: There is no room.
         """
         limits = self._limits()
         try:
@@ -184,7 +188,7 @@ class GuardedFetch:
             raise FetchRefused("encoding")
         if int(answer.headers.get("content-length", "0")) > limit:
             raise FetchRefused("size")
-        spool = Spool(self._folder)
+        spool = Spool(self._folder, room=self._room)
         async for piece in answer.body:
             if spool.size + len(piece) > limit:
                 raise FetchRefused("size")

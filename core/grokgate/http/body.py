@@ -7,7 +7,7 @@ for in ``__ignored__: ClassVar[frozenset[str]]``; they and unknown names are tol
 """
 
 import re
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from typing import Any, ClassVar
 
 import msgspec
@@ -28,7 +28,7 @@ MULTIPART = "multipart/form-data"
 STREAM_FIELD = "stream"
 """The one field that older clients send as the text "true" or "false"."""
 MAX_NAMES = 20
-_NAME = re.compile(r"[A-Za-z0-9_.]{1,64}\Z")
+_NAME = re.compile(r"[A-Za-z0-9_.[\]]{1,64}\Z")
 _JSON_TYPE = re.compile(r"application/(?:json|[a-z0-9.+-]+\+json)\Z")
 _STREAM_TEXTS = {"true": True, "false": False}
 
@@ -55,7 +55,7 @@ def require_readable(limit_bytes: Callable[[str], int]) -> AsyncGuard:
         if headers.get("content-encoding", "identity").strip().lower() != "identity":
             raise UnsupportedMediaType("Compressed request bodies are not supported.")
         expected = _expected_media_type(connection.scope.get("route_handler"))
-        if expected is not None and not _fits(media_type, expected):
+        if expected is not None and not fits_type(media_type, expected):
             raise UnsupportedMediaType(f"This endpoint takes {expected}.")
 
     return guard
@@ -75,7 +75,7 @@ class StrictJson(AbstractDTO[Any]):
     """Decodes bytes to the annotated type at once; made by `strict_json`, set as ``dto``."""
 
     config = DTOConfig()
-    readers: ClassVar[dict[str, "_Reader"]]
+    readers: ClassVar[dict[str, "BodyReader"]]
     strict_params: Callable[[], bool]
 
     def decode_bytes(self, value: bytes) -> Any:
@@ -99,7 +99,7 @@ class StrictJson(AbstractDTO[Any]):
         backend_cls: Any = None,  # noqa: ARG003 - Litestar's signature
     ) -> None:
         """Prepare the decoder of one handler's body."""
-        cls.readers[handler_id] = _Reader(field_definition.annotation)
+        cls.readers[handler_id] = BodyReader(field_definition.annotation)
 
     @classmethod
     def create_openapi_schema(
@@ -129,8 +129,8 @@ class StrictJson(AbstractDTO[Any]):
         return False
 
 
-class _Reader:
-    """Decodes the bodies of one handler."""
+class BodyReader:
+    """Decodes the bodies of one handler, or the messages of one kind."""
 
     def __init__(self, body_type: Any) -> None:
         self._type = body_type
@@ -158,6 +158,17 @@ class _Reader:
         if strict and ignored:
             raise self._refusal(ignored[0])
         return data, ignored
+
+    def check_names(self, names: Iterable[str], *, strict: bool) -> tuple[str, ...]:
+        """Return those of the fields *names* that have no effect.
+
+        Raises:
+            InvalidRequest: There is one, and *strict*.
+        """
+        ignored = () if self._used is None else tuple(n for n in names if n not in self._used)
+        if strict and ignored:
+            raise self._refusal(ignored[0])
+        return ignored
 
     def convert(self, form: Mapping[str, Any]) -> Any:
         """Return the struct for the fields of a form."""
@@ -243,7 +254,8 @@ def _expected_media_type(handler: BaseRouteHandler | None) -> str | None:
     return RequestEncodingType(marker.media_type).value
 
 
-def _fits(media_type: str, expected: str) -> bool:
+def fits_type(media_type: str, expected: str) -> bool:
+    """Tell whether a body of *media_type*, without parameters, may be read as *expected*."""
     if expected == JSON:
         return not media_type or _JSON_TYPE.match(media_type) is not None
     return media_type == expected

@@ -28,6 +28,7 @@ from grokgate.errors import (
     UnsupportedMediaType,
 )
 from grokgate.http.validation import invalid_json, invalid_request, invalid_value, printable
+from grokgate.openai.anthropic import anthropic_envelope, anthropic_status
 from grokgate.openai.envelope import envelope
 
 Family: TypeAlias = Literal["openai", "anthropic"]
@@ -40,19 +41,6 @@ _RETRIED = frozenset({429, 503})
 _RETRY_S = 1.0
 """Told where nobody knows better."""
 
-_ANTHROPIC_TYPES = {
-    401: "authentication_error",
-    403: "permission_error",
-    404: "not_found_error",
-    408: "timeout_error",
-    413: "request_too_large",
-    429: "rate_limit_error",
-    500: "api_error",
-    502: "api_error",
-    503: "overloaded_error",
-    504: "timeout_error",
-}
-_ANTHROPIC_STATUS = {503: 529}
 _BY_STATUS: dict[int, type[GatewayError]] = {
     401: AuthenticationFailed,
     403: PermissionDenied,
@@ -74,27 +62,12 @@ class Rendered(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class AnthropicErrorDetail(msgspec.Struct, frozen=True, kw_only=True):
-    """What went wrong, in the words of the Anthropic family."""
-
-    type: str
-    message: str
-
-
-class AnthropicErrorReply(msgspec.Struct, frozen=True, kw_only=True):
-    """The Anthropic family's form of an error (`openai-contract.md` 2.2)."""
-
-    type: Literal["error"] = "error"
-    error: AnthropicErrorDetail
-    request_id: str
-
-
 def render(error: GatewayError, *, family: Family, request_id: str) -> Rendered:
     """Render *error* in the envelope of *family*."""
     headers = {"content-type": "application/json", **error.headers, **_retry_headers(error)}
     if family == "anthropic":
-        status = _ANTHROPIC_STATUS.get(error.status, error.status)
-        return Rendered(status, headers, msgspec.json.encode(_anthropic(error, request_id)))
+        body = msgspec.json.encode(anthropic_envelope(error, request_id))
+        return Rendered(anthropic_status(error), headers, body)
     return Rendered(error.status, headers, msgspec.json.encode(envelope(error)))
 
 
@@ -162,12 +135,6 @@ def plugin_of(scope: Mapping[str, Any]) -> str:
     """Name the plugin whose route answers, or ``core``."""
     handler = scope.get("route_handler")
     return str(handler.opt.get("plugin", "core")) if handler is not None else "core"
-
-
-def _anthropic(error: GatewayError, request_id: str) -> AnthropicErrorReply:
-    kind = _ANTHROPIC_TYPES.get(error.status, "invalid_request_error")
-    detail = AnthropicErrorDetail(type=kind, message=error.message)
-    return AnthropicErrorReply(error=detail, request_id=request_id)
 
 
 def _retry_headers(error: GatewayError) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from grokgate.http.errors import AnthropicErrorReply
+from grokgate.openai.anthropic import AnthropicErrorReply
 from grokgate.openai.envelope import ErrorReply
 
 EVENT = "event"

@@ -8,11 +8,13 @@ Litestar's own middleware runs after routing, hence a wrapper (architecture 6). 
 4. overload: draining, or over ``limits.max_inflight``; probes are exempt;
 5. the application, between `Arrival` and `Departure`;
 6. one access log event and the metrics, when all is over.
+
+WebSockets go through `SocketSide`, which does the same for them.
 """
 
 import re
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, Protocol
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
@@ -23,6 +25,8 @@ from grokgate.http import cors
 from grokgate.http.arrival import BODY_IDLE_S, Arrival, BodyBudget, head_fault
 from grokgate.http.departure import Departure
 from grokgate.http.errors import family_of, plugin_of, render
+from grokgate.http.rights import Drain, SocketServices
+from grokgate.http.sockets import SocketSide
 from grokgate.openai.ids import new_id
 from grokgate.plugin.stream import OpenStreams
 
@@ -35,25 +39,6 @@ UNROUTED = "unrouted"
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _PATH_CHARS = 200
-
-
-class Drain(Protocol):
-    """Counts the requests in progress, and knows whether new ones are taken."""
-
-    inflight: int
-
-    @property
-    def draining(self) -> bool:
-        """Whether new work is refused."""
-        ...
-
-    def enter(self) -> None:
-        """Count a request in."""
-        ...
-
-    def leave(self) -> None:
-        """Count a request out."""
-        ...
 
 
 class RequestMetrics(Protocol):
@@ -78,6 +63,7 @@ class Outer:
         open_to_origins: Whether pages of any origin may use the API now.
         metrics: Told about each finished request.
         log: Bound logger; gets one event per request, probes excepted.
+        strict_params: Whether fields without effect are refused now, in messages over sockets.
         body_idle_s: Seconds a body may take from one piece to the next.
     """
 
@@ -91,6 +77,7 @@ class Outer:
         metrics: RequestMetrics,
         log: Any,
         streams: OpenStreams,
+        strict_params: Callable[[], bool] = lambda: False,
         body_idle_s: float = BODY_IDLE_S,
     ) -> None:
         self.app = app
@@ -102,11 +89,23 @@ class Outer:
         self._streams = streams
         self._body_idle_s = body_idle_s
         self._budget = BodyBudget()
+        services = SocketServices(
+            drain=drain,
+            max_inflight=max_inflight,
+            open_to_origins=open_to_origins,
+            strict_params=strict_params,
+            metrics=metrics,
+            log=log,
+            streams=streams,
+            budget=self._budget,
+            memory=BodyBudget(),
+        )
+        self._others: Mapping[str, ASGIApp] = {ScopeType.WEBSOCKET: SocketSide(app, services)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; other protocols pass through."""
+        """Serve one request or one socket; other protocols pass through."""
         if scope["type"] != ScopeType.HTTP:
-            await self.app(scope, receive, send)
+            await self._others.get(scope["type"], self.app)(scope, receive, send)
             return
         request_id = _request_id(scope["headers"])
         path = scope["path"]
@@ -176,7 +175,8 @@ class Outer:
         status = reply.status if reply.complete and reply.status is not None else CLIENT_GONE
         route = str(scope.get("path_template", UNROUTED))
         seconds = reply.elapsed_s
-        self._metrics.request_finished(route, method, status=status, seconds=seconds)
+        counted = state.get("error_status", status) if reply.complete else status
+        self._metrics.request_finished(route, method, status=counted, seconds=seconds)
         if (exception := state.get("exception")) is not None:
             plugin = plugin_of(scope)
             self._metrics.plugin_fault(plugin)
@@ -189,6 +189,7 @@ class Outer:
             method=method,
             route=route if route != UNROUTED else path[:_PATH_CHARS],
             status=status,
+            outcome=_outcome(state, complete=reply.complete),
             ms=round(seconds * 1000, 1),
             key=caller.name if caller is not None else None,
             error=state.get("error_code"),
@@ -200,6 +201,17 @@ async def _send_whole(
 ) -> None:
     await reply({"type": "http.response.start", "status": status, "headers": headers})
     await reply({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _outcome(
+    state: Mapping[str, Any], *, complete: bool
+) -> Literal["completed", "failed", "cancelled"]:
+    """Tell how a request ended; a stream that broke after its head has the status 200."""
+    if "error_code" in state:
+        return "failed"
+    if complete:
+        return "completed"
+    return "failed" if "exception" in state else "cancelled"
 
 
 def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:

@@ -32,6 +32,8 @@ _TREES = (
 """Each stands for itself and everything below it."""
 _STORED = "/v1/chat/completions"
 """Stored completions are read and listed below the path that makes them."""
+_OWN = frozenset({"/v1/uploads/image"})
+"""Routes of the gateway's own inside these trees."""
 _SHOWN = 200
 
 
@@ -50,4 +52,6 @@ def is_unsupported(method: str, path: str) -> bool:
     path = path.rstrip("/")
     if path == _STORED:
         return method == "GET"
+    if path in _OWN:
+        return False
     return any(path == tree or path.startswith(f"{tree}/") for tree in (*_TREES, _STORED))

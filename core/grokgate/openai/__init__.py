@@ -1,5 +1,19 @@
 """Wire pieces that several endpoints share; pure, so that any plugin may use them anywhere."""
 
+from grokgate.openai.affinity import Affinity, affinity
+from grokgate.openai.answer import (
+    Answer,
+    Channel,
+    Cited,
+    Counts,
+    Piece,
+    Thinking,
+    View,
+    ViewOptions,
+    count,
+    effective_effort,
+    shown,
+)
 from grokgate.openai.attachments import (
     MAX_ADDRESSES,
     MAX_ATTACHMENTS,
@@ -8,10 +22,12 @@ from grokgate.openai.attachments import (
     check_count,
     decode,
     image_type,
+    source_of,
     unreadable,
 )
 from grokgate.openai.envelope import ErrorDetail, ErrorReply, envelope, error_frame
 from grokgate.openai.ids import new_id
+from grokgate.openai.made import MadeText, VideoStep
 from grokgate.openai.messages import (
     AssistantMessage,
     CalledCustom,
@@ -44,13 +60,15 @@ from grokgate.openai.parts import (
     UserPart,
 )
 from grokgate.openai.sse import DONE, encode_text, escape, frame
-from grokgate.openai.transcript import calls_text, result_text
+from grokgate.openai.transcript import calls_text, result_text, without_data
 from grokgate.openai.usage import Estimate, estimate, estimate_prompt
 
 __all__ = [
     "DONE",
     "MAX_ADDRESSES",
     "MAX_ATTACHMENTS",
+    "Affinity",
+    "Answer",
     "AnswerPart",
     "AssistantMessage",
     "AttachedPart",
@@ -58,7 +76,10 @@ __all__ = [
     "AudioSource",
     "CalledCustom",
     "CalledFunction",
+    "Channel",
     "ChatMessage",
+    "Cited",
+    "Counts",
     "CustomCall",
     "DeveloperMessage",
     "ErrorDetail",
@@ -73,19 +94,28 @@ __all__ = [
     "InputFilePart",
     "InputImagePart",
     "InputTextPart",
+    "MadeText",
     "OutputTextPart",
+    "Piece",
     "RefusalPart",
     "Source",
     "SystemMessage",
     "TextPart",
     "TextualPart",
+    "Thinking",
     "ToolMessage",
     "UserMessage",
     "UserPart",
+    "VideoStep",
+    "View",
+    "ViewOptions",
     "accept",
+    "affinity",
     "calls_text",
     "check_count",
+    "count",
     "decode",
+    "effective_effort",
     "encode_text",
     "envelope",
     "error_frame",
@@ -96,5 +126,8 @@ __all__ = [
     "image_type",
     "new_id",
     "result_text",
+    "shown",
+    "source_of",
     "unreadable",
+    "without_data",
 ]

@@ -1,7 +1,7 @@
-"""What clients attach: data URIs, bare base64 and addresses (`openai-contract.md` 3.2).
+"""What clients attach: data URIs, bare base64, addresses, file ids (`openai-contract.md` 3.2).
 
-Data is decoded here. An address stays an address: it is fetched by the guarded service of the
-core, and `accept` then holds what came back to the same rules.
+Data is decoded here. What has to be fetched or opened is done by services of the core, and `accept`
+then holds what came back to the same rules.
 """
 
 import binascii
@@ -14,6 +14,16 @@ from urllib.parse import unquote_to_bytes
 from msgspec import Struct
 
 from grokgate.errors import BodyTooLarge, InvalidRequest
+from grokgate.openai.parts import (
+    AttachedPart,
+    AudioPart,
+    FilePart,
+    FileSource,
+    ImagePart,
+    ImageUrl,
+    InputFilePart,
+    InputImagePart,
+)
 from grokgate.upstream import Blob
 
 MAX_ATTACHMENTS = 20
@@ -35,12 +45,14 @@ _NAME_LENGTH = 200
 class Source(Struct, frozen=True, kw_only=True):
     """One attachment as the client gave it."""
 
-    text: str
-    """An address, a data URI, or bare base64."""
+    text: str = ""
+    """An address, a data URI, or bare base64; empty beside a *file_id*."""
     param: str
     """Path of the field it stands in, for error messages."""
     kind: Literal["image", "file"]
     filename: str | None = None
+    file_id: str | None = None
+    """Of a file the client uploaded before."""
 
     @property
     def is_address(self) -> bool:
@@ -48,7 +60,28 @@ class Source(Struct, frozen=True, kw_only=True):
         return _ADDRESS.match(self.text) is not None
 
 
-def check_count(sources: Sequence[Source]) -> None:
+def source_of(part: AttachedPart, path: str) -> Source:
+    """Find what *part*, which stands at *path*, attaches.
+
+    Raises:
+        InvalidRequest: It names nothing, or a sound, which no upstream takes.
+    """
+    match part:
+        case ImagePart():
+            return _image(part.image_url, path)
+        case InputImagePart():
+            return _input_image(part, path)
+        case FilePart():
+            return _file(part.file, f"{path}.file")
+        case InputFilePart():
+            return _input_file(part, path)
+        case AudioPart():
+            raise InvalidRequest(
+                "Audio input is not supported.", code="unsupported_value", param=f"{path}.type"
+            )
+
+
+def check_count(sources: Sequence[Source], *, param: str = "messages") -> None:
     """Refuse more attachments, or more addresses among them, than one request may have."""
     addresses = sum(source.is_address for source in sources)
     if len(sources) > MAX_ATTACHMENTS or addresses > MAX_ADDRESSES:
@@ -56,7 +89,7 @@ def check_count(sources: Sequence[Source]) -> None:
             f"A request may hold at most {MAX_ATTACHMENTS} attachments, "
             f"{MAX_ADDRESSES} of them as addresses.",
             code="too_many_attachments",
-            param="messages",
+            param=param,
         )
 
 
@@ -82,13 +115,20 @@ def decode(source: Source, *, limit: int) -> Blob:
 
 
 def accept(blob: Blob, source: Source, *, limit: int) -> Blob:
-    """Return *blob*, fetched for *source*, if it is what was asked for.
+    """Return *blob*, fetched or opened for *source*, if it is what was asked for.
 
     Raises:
-        InvalidRequest: ``invalid_image_url``: too large, or no picture where one is needed.
+        InvalidRequest: No picture where one is needed, or fetched and too large.
+        BodyTooLarge: Opened and too large.
     """
-    if blob.size > limit or (source.kind == "image" and blob.mime not in _IMAGE_TYPES):
-        raise unreadable(source)
+    is_fit = source.kind == "file" or blob.mime in _IMAGE_TYPES
+    if source.file_id is None:
+        if blob.size > limit or not is_fit:
+            raise unreadable(source)
+    elif blob.size > limit:
+        _refuse_size(source, limit)
+    elif not is_fit:
+        _refuse_image(source, blob.mime)
     return blob
 
 
@@ -99,13 +139,57 @@ def unreadable(source: Source) -> InvalidRequest:
     )
 
 
-def image_type(data: bytes) -> str | None:
+def image_type(data: bytes | bytearray) -> str | None:
     """Tell the type of a PNG, JPEG, GIF or WebP picture by its first bytes; None: none of them."""
     for magic, mime in _MAGIC:
         if data.startswith(magic):
             return mime
     is_webp = data.startswith(b"RIFF") and data[8:16].startswith(b"WEBP")
     return "image/webp" if is_webp else None
+
+
+def _image(image: ImageUrl | str, path: str) -> Source:
+    if isinstance(image, str):
+        return Source(text=image, param=f"{path}.image_url", kind="image")
+    return Source(text=image.url, param=f"{path}.image_url.url", kind="image")
+
+
+def _input_image(part: InputImagePart, path: str) -> Source:
+    if part.file_id is not None:
+        return Source(file_id=part.file_id, param=f"{path}.file_id", kind="image")
+    if part.image_url is None:
+        raise InvalidRequest.missing(f"{path}.image_url")
+    return _image(part.image_url, path)
+
+
+def _input_file(part: InputFilePart, path: str) -> Source:
+    if part.file is not None:
+        return _file(part.file, f"{path}.file")
+    flat = FileSource(
+        file_id=part.file_id,
+        file_data=part.file_data,
+        file_url=part.file_url,
+        filename=part.filename,
+    )
+    return _file(flat, path)
+
+
+def _file(file: FileSource, path: str) -> Source:
+    if file.file_id is not None:
+        return Source(
+            file_id=file.file_id, param=f"{path}.file_id", kind="file", filename=file.filename
+        )
+    given = {
+        "file_data": file.file_data,
+        "data": file.data,
+        "url": file.url,
+        "file_url": file.file_url,
+    }
+    field = next((field for field, text in given.items() if text is not None), None)
+    if field is None:
+        raise InvalidRequest.missing(f"{path}.file_data")
+    text = given[field] or ""
+    return Source(text=text, param=f"{path}.{field}", kind="file", filename=file.filename)
 
 
 def _split(source: Source, limit: int) -> tuple[str | None, bytes]:

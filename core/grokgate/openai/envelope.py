@@ -25,7 +25,7 @@ class ErrorReply(Struct, frozen=True, kw_only=True):
 
 def envelope(error: GatewayError) -> ErrorReply:
     """Render *error* as ``{"error": {…}}``."""
-    detail = ErrorDetail(message=error.message, type=error.type, param=error.param, code=error.code)
+    detail = ErrorDetail(message=error.told, type=error.type, param=error.param, code=error.code)
     return ErrorReply(error=detail)
 
 

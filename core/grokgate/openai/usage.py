@@ -4,7 +4,9 @@ A character below U+0080 counts 0.27, any other 0.75; sums are rounded up. Only 
 characters are kept, so a text counts the same in one piece or in many, and a longer one never less.
 """
 
-from grokgate.upstream import Conversation, Text
+from collections.abc import Sequence
+
+from grokgate.upstream import Conversation, Finished, Text, Usage
 
 PER_MESSAGE = 4
 PER_ATTACHMENT = 512
@@ -69,3 +71,15 @@ def estimate_prompt(conversation: Conversation) -> int:
             else:
                 fixed += PER_ATTACHMENT
     return fixed + text.total
+
+
+def told(ends: Sequence[Finished]) -> Usage | None:
+    """Add up the upstream's own numbers of several answers; None: of one it told none."""
+    usages = [end.usage for end in ends if end.usage is not None]
+    if not usages or len(usages) < len(ends):
+        return None
+    return Usage(
+        input=sum(usage.input for usage in usages),
+        output=sum(usage.output for usage in usages),
+        reasoning=sum(usage.reasoning for usage in usages),
+    )

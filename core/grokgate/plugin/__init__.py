@@ -1,18 +1,34 @@
 """The plugin SDK: hook markers, records, the context with its services, and `EventStream`."""
 
+from grokgate.plugin.attached import load_attachments
 from grokgate.plugin.cards import load_cards
 from grokgate.plugin.context import (
+    Body,
     Ctx,
+    CurrentBody,
     CurrentCaller,
     Dispatcher,
     Exchange,
     Fetch,
+    Files,
+    Forms,
+    Job,
+    Jobs,
+    Media,
+    MediaRef,
     Models,
+    Objects,
+    Permit,
+    Permits,
     PluginContext,
     SharedSettings,
 )
-from grokgate.plugin.emulated import Emulated, Send, open_emulated
+from grokgate.plugin.delivery import Content, FileReply, deliver
+from grokgate.plugin.emulated import Emulated, Send, caller_call, open_emulated
+from grokgate.plugin.form import Form
 from grokgate.plugin.hookspecs import hookimpl
+from grokgate.plugin.patient import patiently
+from grokgate.plugin.reading import REFUSED, Reading, end_of, read_whole
 from grokgate.plugin.records import (
     AttemptRecord,
     Call,
@@ -20,36 +36,66 @@ from grokgate.plugin.records import (
     CallRecord,
     Capability,
     CostRule,
+    Daily,
     ModelCard,
     Offer,
     RouteSpec,
     Settings,
 )
+from grokgate.plugin.socket import ClientSocket, Rights, Room, SocketClosed, SocketTurn
 from grokgate.plugin.stream import EventStream
 
 __all__ = [
+    "REFUSED",
     "AttemptRecord",
+    "Body",
     "Call",
     "CallRecord",
     "Caller",
     "Capability",
+    "ClientSocket",
+    "Content",
     "CostRule",
     "Ctx",
+    "CurrentBody",
     "CurrentCaller",
+    "Daily",
     "Dispatcher",
     "Emulated",
     "EventStream",
     "Exchange",
     "Fetch",
+    "FileReply",
+    "Files",
+    "Form",
+    "Forms",
+    "Job",
+    "Jobs",
+    "Media",
+    "MediaRef",
     "ModelCard",
     "Models",
+    "Objects",
     "Offer",
+    "Permit",
+    "Permits",
     "PluginContext",
+    "Reading",
+    "Rights",
+    "Room",
     "RouteSpec",
     "Send",
     "Settings",
     "SharedSettings",
+    "SocketClosed",
+    "SocketTurn",
+    "caller_call",
+    "deliver",
+    "end_of",
     "hookimpl",
+    "load_attachments",
     "load_cards",
     "open_emulated",
+    "patiently",
+    "read_whole",
 ]

@@ -15,10 +15,11 @@ from typing import Self, TypeAlias
 from msgspec import structs
 
 from grokgate.errors import GatewayError, UpstreamTimeout
+from grokgate.openai.affinity import Affinity
 from grokgate.openai.emulate import Turn, Wanted, corrected, to_upstream
 from grokgate.openai.usage import estimate_prompt
 from grokgate.plugin.context import Dispatcher, Exchange
-from grokgate.plugin.records import Call
+from grokgate.plugin.records import Call, Caller, ModelCard
 from grokgate.upstream import (
     Asset,
     Clock,
@@ -31,6 +32,31 @@ from grokgate.upstream import (
 
 Send: TypeAlias = Callable[[UpstreamSession], AsyncGenerator[Event, None]]
 CALL_ID = "call_"
+
+
+def caller_call(
+    *, card: ModelCard, caller: Caller, affinity: Affinity | None, timeout_s: float | None
+) -> Callable[[Send], Call]:
+    """Return what makes *caller*'s calls of one request from the functions that send them.
+
+    Args:
+        card: Of the model.
+        caller: Passed on as the same object each time.
+        affinity: Name of the conversation; None: no call is to follow another.
+        timeout_s: Seconds for a whole call; None or 0: no total limit.
+    """
+
+    def call(send: Send) -> Call:
+        return Call(
+            caller=caller,
+            card=card,
+            send=send,
+            affinity=affinity.name if affinity is not None else None,
+            begins=affinity is not None and affinity.begins,
+            timeout_s=timeout_s or None,
+        )
+
+    return call
 
 
 async def open_emulated(
@@ -146,7 +172,7 @@ class Emulated:
         with suppress(RuntimeError):  # another task waits for an event and is about to get the end
             await self._events.aclose()
 
-    def fetch(self, asset: Asset, /) -> AsyncIterator[bytes]:
+    def fetch(self, asset: Asset, /) -> AsyncGenerator[bytes, None]:
         """Stream something the call produced, with the account that made it."""
         return self._exchange.fetch(asset)
 

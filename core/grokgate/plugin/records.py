@@ -40,6 +40,8 @@ class RouteSpec(Struct, frozen=True, kw_only=True):
     """Form of its errors."""
     creates_work: bool = False
     """Its POSTs honour ``Idempotency-Key``."""
+    serves: tuple[Capability, ...] = ()
+    """Models it answers with: those of a capability exist while any route that serves it is on."""
 
 
 class ModelCard(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -135,9 +137,21 @@ class CostRule(Struct, frozen=True, kw_only=True):
     when: Mapping[str, str] = {}
     """Compared with `Call.facts`: ``{"resolution": "720p"}``."""
     per: Literal["call", "output"] = "call"
-    """"output" reserves units × outputs and charges those seen."""
+    """"output" reserves units × outputs and charges those seen, withheld pictures included."""
     correct: Callable[[CallRecord], int] | None = None
     """May lower the charge afterwards, never raise it."""
+
+
+class Daily(Struct, frozen=True, kw_only=True):
+    """How often an account may take calls of one sort, besides its quota upstream.
+
+    A call of which moderation blocked a picture uses up the day.
+    """
+
+    name: str
+    """Of the sort."""
+    limit: int
+    """Per day, which begins by ``quota.tz_offset_minutes``; 0: any number."""
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -153,10 +167,16 @@ class Call(Struct, frozen=True, kw_only=True):
     facts: Mapping[str, str] = {}
     """Bounded values, for cost rules, `Wire.buckets_when` and the request log."""
     prefer_tags: tuple[str, ...] = ()
+    """As if required, unless no usable account has them: then any will do."""
     require_tags: tuple[str, ...] = ()
     affinity: str | None = None
     """Same affinity, same token while it is a candidate."""
+    begins: bool = False
+    """Any token will do; later calls of the same affinity follow this one."""
     account: str | None = None
     """This account only: it owns the asset."""
+    daily: Daily | None = None
+    most_attempts: int | None = None
+    """Never more than ``grok.max_retry`` allows; None: as many."""
     timeout_s: float | None = None
     """Seconds for the whole call, queueing included; None: no total limit."""

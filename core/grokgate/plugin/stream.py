@@ -66,8 +66,9 @@ class EventStream(Response[None]):
         keepalive_s: Seconds of silence before *ping* is sent; 0: never.
         ping: A whole frame.
         terminator: Sent last, after success and failure alike; may be empty.
-        headers: Further response headers.
+        headers: Further response headers, or others in place of those of an event stream.
         stall_s: Seconds one write may take.
+        ends_itself: A shutdown ends the source, and need not end the stream.
     """
 
     def __init__(
@@ -82,8 +83,9 @@ class EventStream(Response[None]):
         terminator: bytes = b"",
         headers: Mapping[str, str] | None = None,
         stall_s: float = STALL_S,
+        ends_itself: bool = False,
     ) -> None:
-        super().__init__(None, headers={**(headers or {}), **_HEADERS})
+        super().__init__(None, headers={**_HEADERS, **(headers or {})})
         self._delivery = _Delivery(
             source,
             frames,
@@ -91,6 +93,7 @@ class EventStream(Response[None]):
             finish=finish,
             terminator=terminator,
             timer=_Timer(keepalive_s, stall_s, ping),
+            ends_itself=ends_itself,
         )
 
     def to_asgi_response(self, *_: Any, headers: Mapping[str, str] | None = None, **__: Any) -> Any:
@@ -193,6 +196,7 @@ class _Delivery:
         finish: Callable[[], Iterable[bytes]],
         terminator: bytes,
         timer: _Timer,
+        ends_itself: bool,
     ) -> None:
         self._source: EventSource[Any] = source
         self._frames: Callable[[Any], Iterable[bytes]] = frames
@@ -200,6 +204,7 @@ class _Delivery:
         self._finish = finish
         self._terminator = terminator
         self._timer = timer
+        self._ends_itself = ends_itself
         self._unsent: deque[bytes] = deque()
         self._unsent_bytes = 0
         self._ready = asyncio.Event()
@@ -213,7 +218,7 @@ class _Delivery:
         """Deliver the stream; returns early when the client leaves."""
         self._state = scope["state"]
         streams: OpenStreams | None = self._state.get("streams")
-        if streams is not None:
+        if streams is not None and not self._ends_itself:
             streams.add(self)
         try:
             async with anyio.create_task_group() as group:
@@ -266,6 +271,7 @@ class _Delivery:
 
     def _fail(self, error: GatewayError) -> None:
         self._state["error_code"] = error.code
+        self._state["error_status"] = error.status
         self._put_all((*self._failure(error), self._terminator))
 
     def _put_all(self, frames: Iterable[bytes]) -> None:

@@ -240,6 +240,8 @@ class Refresh:
         """Do what an answer calls for besides the numbers; return the outcome after that."""
         token = outcome.token
         self.failing.pop(token, None)
+        if facts.unknown:
+            self._log.info("survey_incomplete", token=token, buckets=sorted(facts.unknown))
         record = self._records.get(token)
         if record is None:
             return outcome

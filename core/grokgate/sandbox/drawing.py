@@ -48,7 +48,7 @@ def draw(
 
     Args:
         studio: Keeps them.
-        subject: Decides their colour.
+        subject: What they are of.
         count: How many.
         ratio: Width to height.
         actions: May withhold some or all.
@@ -62,7 +62,7 @@ def draw(
         preview = Picture(id=picture_id, url=path, index=slot, prompt=subject, progress=50)
         steps += _begun(preview, fate)
         if fate == "final":
-            file = studio.picture(picture_id, numbered(slot, ratio=ratio, tint=subject))
+            file = studio.picture(picture_id, numbered(slot, ratio=ratio, tint=picture_id))
             url = studio.account.key(file)
             finished.append(Picture(id=picture_id, url=url, index=slot, prompt=subject))
     return Answer(

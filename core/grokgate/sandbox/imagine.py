@@ -145,7 +145,6 @@ async def _generate(visit: Visit, socket: Socket, content: Content) -> None:
             picture_id=studio.new_id(),
             request_id=content.request_id,
             ratio=wanted.aspect_ratio,
-            tint=directive.text,
             fate=fate_of(order, actions),
         )
         for order in range(count)

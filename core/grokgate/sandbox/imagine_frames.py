@@ -23,7 +23,6 @@ class Slot(Struct, frozen=True, kw_only=True):
     picture_id: str
     request_id: str
     ratio: str
-    tint: str
     fate: Fate
 
 
@@ -82,14 +81,14 @@ def _status(slot: Slot, status: str, *, moderated: bool = False) -> Frame:
 
 
 def _small(slot: Slot, chars: int, progress: int, origin: str) -> Frame:
-    painting = numbered(slot.order, ratio=slot.ratio, tint=slot.tint, scale=2)
+    painting = numbered(slot.order, ratio=slot.ratio, tint=slot.picture_id, scale=2)
     content = to_png(painting, size=chars // 4 * 3)
     size = painting.width, painting.height
     return _image(slot, content, progress, origin, suffix="png", size=size)
 
 
 def _final(slot: Slot, chars: int, origin: str, studio: Studio) -> Frame:
-    painting = numbered(slot.order, ratio=slot.ratio, tint=slot.tint)
+    painting = numbered(slot.order, ratio=slot.ratio, tint=slot.picture_id)
     file = studio.picture(slot.picture_id, painting, size=chars // 4 * 3)
     file.public = True
     size = painting.width, painting.height

@@ -41,7 +41,7 @@ class Order(Struct, frozen=True, kw_only=True):
     model: str
     question: str
     subject: str
-    """What decides the colour: the prompt without directive and preset."""
+    """What is to be seen: the prompt without directive and preset."""
     window: QuotaWindow | None
     """None: the plan has none."""
     units: int

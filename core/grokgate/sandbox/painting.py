@@ -84,8 +84,11 @@ def _fitted(row: list[bool], columns: int) -> tuple[bool, ...]:
 
 
 def _ground(tint: str) -> Color:
-    hue = zlib.crc32(tint.encode()) % 360 / 360
-    red, green, blue = colorsys.hls_to_rgb(hue, 0.4, 0.5)
+    """Choose one of half a million colours on which white can be read."""
+    rest, hue = divmod(zlib.crc32(tint.encode()), 360)
+    rest, lightness = divmod(rest, 41)
+    saturation = rest % 41
+    red, green, blue = colorsys.hls_to_rgb(hue / 360, 0.3 + lightness / 200, 0.4 + saturation / 200)
     return round(red * 255), round(green * 255), round(blue * 255)
 
 

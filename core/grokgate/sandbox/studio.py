@@ -72,7 +72,7 @@ def numbered(slot: int, *, ratio: str, tint: str, scale: int = 1) -> Painting:
     Args:
         slot: Position from 0.
         ratio: Width to height, such as ``2:3``; ``auto`` is square.
-        tint: Text that decides the colour.
+        tint: Decides the colour: the picture's own id, for no two pictures are equal.
         scale: How many times smaller.
     """
     width, height = size_of(ratio)

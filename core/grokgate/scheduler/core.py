@@ -10,6 +10,7 @@ never waits; no lock is needed, since nothing stands between a pick and its rese
 4. `survey_begun` and `learned` take over what the upstream says about quota.
 """
 
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from random import Random
@@ -32,7 +33,7 @@ from grokgate.upstream import AccountFacts, Kind, Observation, Stage, UpstreamSp
 STALE_MS = 300_000
 """Age of a bucket's numbers after which a settled call asks for a survey (F-TOK-32)."""
 _USED_LATELY_MS = 60_000
-_AFFINITIES = 10_000
+_AFFINITIES = 30_000
 _FIRST_HOLD_S = 5.0
 """How long a call is assumed to hold its token before any has ended."""
 _HOLD_SHARE = 0.1
@@ -40,7 +41,7 @@ _HOLD_SHARE = 0.1
 _LONGEST_BUSY_S = 60.0
 
 
-class Waiter:
+class Waiter(ABC):
     """A request in the queue; homes say how it is told.
 
     Args:
@@ -52,13 +53,13 @@ class Waiter:
         self.want = want
         self.since = since
 
+    @abstractmethod
     def left(self) -> bool:
         """Tell whether nobody waits for the answer any more."""
-        raise NotImplementedError
 
+    @abstractmethod
     def answer(self, reply: Lease | GatewayError) -> None:
         """Take the lease, or the refusal; called once, unless the waiter has left."""
-        raise NotImplementedError
 
 
 class Core:
@@ -286,7 +287,7 @@ class Core:
         entry = self.ledger.entries.get(token)
         if entry is None:
             return
-        self.ledger.learn(entry, facts.windows, at, since=since, asked=asked)
+        self.ledger.learn(entry, facts.windows, at, since=since, asked=asked, unknown=facts.unknown)
         entry.tier = facts.tier or entry.tier
         if facts.keep:
             entry.kept = {**entry.kept, **facts.keep}
@@ -308,7 +309,7 @@ class Core:
 
     def _lend(self, want: Want, at: Moment, *, queued_s: float) -> Lease | None:
         """Pick and reserve in one step."""
-        last = self._affinities.get(want.affinity) if want.affinity is not None else None
+        last = self._last(want)
         entry = self._pick(want, at, last=last)
         if entry is None:
             return None
@@ -355,6 +356,12 @@ class Core:
             return False
         waiter.answer(self._refuse(waiter.want, at, queued_s=at.s - waiter.since))
         return True
+
+    def _last(self, want: Want) -> str | None:
+        """Return the token that the same conversation had."""
+        if want.affinity is None or want.begins:
+            return None
+        return self._affinities.get(want.affinity)
 
     def _remember(self, affinity: str, entry: Entry) -> None:
         self._affinities[affinity] = entry.id

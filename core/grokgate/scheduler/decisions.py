@@ -165,6 +165,7 @@ def _decision(note: _Note) -> Decision:
         at_ms=at_ms,
         pools=want.pools,
         told=told,
+        wire=want.wire,
     )
     if walk is None:
         return decided

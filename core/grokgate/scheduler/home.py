@@ -48,10 +48,14 @@ class Want(Struct, frozen=True, kw_only=True):
     prefer_tags: tuple[str, ...] = ()
     require_tags: tuple[str, ...] = ()
     affinity: str | None = None
+    begins: bool = False
+    """Any token will do; later wants of the same affinity follow it."""
     only: str | None = None
     """This token and no other."""
     tried: frozenset[str] = frozenset()
     """Tokens that have failed for the same request."""
+    wire: str = ""
+    """The upstream's name of the model; for display alone."""
 
 
 class Scored(Struct, frozen=True):
@@ -107,6 +111,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     """Why there was none, in the words the client gets where nothing else helps."""
     walked: bool = False
     """All tokens were looked at; else *out* comes from counters, and *best* is empty."""
+    wire: str = ""
+    """The upstream's name of the model; empty where older versions did not keep it."""
 
 
 class Lease(Struct, frozen=True, kw_only=True):

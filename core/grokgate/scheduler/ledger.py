@@ -154,6 +154,7 @@ class Ledger(Roster):
         *,
         since: int,
         asked: frozenset[str] | None = None,
+        unknown: frozenset[str] = frozenset(),
     ) -> None:
         """Take over quota numbers.
 
@@ -166,10 +167,12 @@ class Ledger(Roster):
                 plan (F-TOK-05), and those merely assumed that no model draws from now are empty.
                 None: numbers seen in passing. If *since* is then the lease of the call that was
                 told them, they count that call already, and its reservation is not deducted.
+            unknown: Buckets that the survey could not ask for: nothing is changed about them.
         """
+        heard = windows.keys() | unknown
         told = self.open.get(since) if asked is None else None
         parts = told.parts if told is not None and told.entry is entry else {}
-        missing = {} if asked is None else dict.fromkeys(asked - windows.keys(), _NOT_OFFERED)
+        missing = {} if asked is None else dict.fromkeys(asked - heard, _NOT_OFFERED)
         for name, window in (*windows.items(), *missing.items()):
             self.counts.drift += entry.holding(name).learn(
                 window,
@@ -180,7 +183,7 @@ class Ledger(Roster):
             )
         if asked is not None:
             self.end_survey(entry)
-            for name in entry.assumptions() - asked - windows.keys():
+            for name in entry.assumptions() - asked - heard:
                 entry.holding(name).empty(None)
             entry.last_sync_at_ms = at.ms
             entry.sync_count += 1

@@ -154,6 +154,7 @@ def explain(ledger: Ledger, want: Want, at: Moment, *, most: int = _SHOWN) -> De
         pools=want.pools,
         told=None if view is None else refusal(view).message,
         walked=True,
+        wire=want.wire,
     )
 
 

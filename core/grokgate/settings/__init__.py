@@ -2,7 +2,8 @@
 
 ```text
 fields, values   structs → fields; what a value may be
-core, startup    the core's own sections; those needed before plugins are loaded
+core, media      the core's own sections
+startup          those of them needed before plugins are loaded
 sources, aliases raw values of file and environment; old spellings
 resolve          layers → one value for each key, with its origin
 snapshot         all values at one revision

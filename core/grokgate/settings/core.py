@@ -3,11 +3,13 @@
 import ipaddress
 from collections.abc import Iterable
 from typing import Annotated, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from msgspec import Meta
 
 from grokgate.plugin.records import Settings
 from grokgate.settings.fields import Declaration, collect_fields, described
+from grokgate.settings.media import MEDIA
 from grokgate.settings.startup import BOOT, OWNER
 
 StatusCode: TypeAlias = Annotated[int, Meta(ge=100, le=599)]
@@ -22,9 +24,58 @@ def _networks(texts: Iterable[str]) -> None:
             raise ValueError("must hold addresses or networks such as 10.0.0.0/8") from None
 
 
-class AppSettings(Settings, frozen=True, kw_only=True):
-    """Section ``app``: who may use the gateway."""
+def _origin(text: str) -> None:
+    """Check the address that links begin with."""
+    try:
+        place = urlsplit(text)
+        is_origin = place.scheme in {"http", "https"} and bool(place.hostname)
+    except ValueError:
+        is_origin = False
+    if text and (not is_origin or place.query or place.fragment or "@" in place.netloc):
+        raise ValueError("must be an address such as https://gateway.example")
 
+
+class AppSettings(Settings, frozen=True, kw_only=True):
+    """Section ``app``: who may use the gateway, and where it is found."""
+
+    image_format: Annotated[
+        Literal["url", "base64"],
+        described(
+            "How pictures are returned when the request does not say: as links or as base64.",
+            "请求未指明时图片的返回方式：链接或 base64。",
+            synonyms={
+                "b64_json": "base64",
+                "grok_url": "url",
+                "local_url": "url",
+                "grok_md": "url",
+                "local_md": "url",
+            },
+        ),
+    ] = "url"
+    video_format: Annotated[
+        Literal["url", "plain_url"],
+        described(
+            "How videos are shown in chat answers: an HTML element that plays them (url), or their"
+            " bare address (plain_url).",
+            "聊天结果中视频的形式：可播放的 HTML 标签（url），或仅地址（plain_url）。",
+            synonyms={
+                "html": "url",
+                "grok_html": "url",
+                "local_html": "url",
+                "grok_url": "plain_url",
+                "local_url": "plain_url",
+            },
+        ),
+    ] = "url"
+    app_url: Annotated[
+        str,
+        described(
+            "Public address of the gateway, for links to pictures and videos; empty: the listen"
+            " address if it is loopback, else links without a host.",
+            "网关的公开地址，用于图片和视频链接；留空时若监听本机地址则用该地址，否则链接不含主机。",
+            check=_origin,
+        ),
+    ] = ""
     api_key: Annotated[
         tuple[str, ...],
         described(
@@ -116,6 +167,15 @@ class GrokSettings(Settings, frozen=True, kw_only=True):
             ge=0,
         ),
     ] = 15
+    unary_keepalive: Annotated[
+        bool,
+        described(
+            "Send blanks before a unary answer that takes longer than sse_keepalive_sec, for"
+            " proxies that give up on silence; an error after that has the status 200.",
+            "非流式回答超过 sse_keepalive_sec 秒时先发送空格，避免代理因静默而断开；"
+            "此后的错误状态码为 200。",
+        ),
+    ] = False
     max_retry: Annotated[
         int,
         described("Further attempts after a failed one.", "失败后的重试次数。", ge=0, le=10),
@@ -127,6 +187,42 @@ class GrokSettings(Settings, frozen=True, kw_only=True):
             "上游返回这些状态码时换用其他令牌重试。",
         ),
     ] = (401, 429, 403)
+    image_generation_method: Annotated[
+        Literal["legacy", "imagine_ws_experimental"],
+        described(
+            "How pictures are made: drawn in a conversation, or over the image socket.",
+            "图片生成方式：对话绘图（legacy）或图片 WebSocket（imagine_ws_experimental）。",
+            synonyms=dict.fromkeys(
+                ("imagine_ws", "experimental", "new", "new_method"), "imagine_ws_experimental"
+            ),
+        ),
+    ] = "legacy"
+    legacy_size_hint: Annotated[
+        bool,
+        described(
+            "Put a size that a client names into words where a conversation draws.",
+            "对话绘图时把客户端指定的尺寸写进提示词。",
+        ),
+    ] = True
+    video_extension: Annotated[
+        bool,
+        described(
+            "Make longer videos (12, 16, 20, 30 seconds) in rounds that continue one another, where"
+            " the upstream can; each is a call of its own.",
+            "在上游支持时，用多轮续写生成更长的视频（12、16、20、30 秒），每轮单独计一次调用。",
+        ),
+    ] = True
+    video_poster_preview: Annotated[
+        bool,
+        described(
+            "Show videos in chat answers as their first picture, which leads to them.",
+            "在聊天结果中用首帧图片加链接代替视频标签。",
+        ),
+    ] = False
+    video_timeout: Annotated[
+        float,
+        described("Seconds for a whole video.", "生成一个视频的总时限（秒）。", gt=0),
+    ] = 900
     mode_fallback: Annotated[
         bool,
         described(
@@ -267,7 +363,16 @@ class LimitsSettings(Settings, frozen=True, kw_only=True):
 
 
 class PerformanceSettings(Settings, frozen=True, kw_only=True):
-    """Section ``performance``: how many chores run at once."""
+    """Section ``performance``: how much runs at once."""
+
+    media_max_concurrent: Annotated[
+        int,
+        described(
+            "Pictures and videos being made at once, in requests.",
+            "同时进行的图片与视频生成请求数。",
+            ge=1,
+        ),
+    ] = 50
 
     usage_max_concurrent: Annotated[
         int, described("Parallel quota calls.", "额度查询的并发数。", ge=1)
@@ -321,6 +426,7 @@ CORE = (
     Declaration(OWNER, TokenSettings, "token"),
     Declaration(OWNER, LimitsSettings, "limits"),
     Declaration(OWNER, PerformanceSettings, "performance"),
+    *MEDIA,
     *BOOT,
     Declaration(OWNER, UpstreamsSettings, "upstreams"),
     Declaration(OWNER, ModelsSettings, "models"),

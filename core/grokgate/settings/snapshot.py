@@ -20,6 +20,7 @@ from grokgate.settings.core import (
     cautions,
 )
 from grokgate.settings.fields import SWITCHES, Declaration, Field, Switch
+from grokgate.settings.media import CacheSettings, FilesSettings, QuotaSettings
 from grokgate.settings.resolve import Fixed, Origin, Resolved, resolve
 from grokgate.settings.sources import FileLayer
 from grokgate.settings.startup import (
@@ -46,6 +47,9 @@ class Snapshot(Struct, frozen=True, kw_only=True, eq=False):
     token: TokenSettings
     limits: LimitsSettings
     performance: PerformanceSettings
+    cache: CacheSettings
+    files: FilesSettings
+    quota: QuotaSettings
     log: LogSettings
     server: ServerSettings
     storage: StorageSettings

@@ -31,6 +31,7 @@ _VARIABLES = {
     "SERVER_STORAGE_TYPE": "storage.type",
     "SERVER_STORAGE_URL": "storage.url",
     "LOG_LEVEL": "log.level",
+    "CACHE_RESET_TZ_OFFSET_MINUTES": "quota.tz_offset_minutes",
     "RUST_LOG": "log.level",
     "LOG_FILE_ENABLED": "log.file_enabled",
 }

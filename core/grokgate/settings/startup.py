@@ -85,6 +85,16 @@ class StorageSettings(Settings, frozen=True, kw_only=True):
             secret=True,
         ),
     ] = ""
+    media_url: Annotated[
+        str,
+        described(
+            "Where pictures, videos and files lie: a folder, or s3://BUCKET/PREFIX with the usual"
+            " AWS_ variables; empty: the data folder.",
+            "图片、视频和文件的存放位置：文件夹，或 s3://桶/前缀（使用常规 AWS_ 变量）；"
+            "留空则为数据目录。",
+            startup=True,
+        ),
+    ] = ""
 
 
 class PluginsSettings(Settings, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Reads a database through to see whether it is whole, beside a running service too."""
+"""Looks at a database to see whether it is new, or whole, beside a running service too."""
 
 import sqlite3
 from contextlib import closing
@@ -6,6 +6,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from grokgate.storage.migrate import read_revision
+
+
+def is_new(path: Path) -> bool:
+    """Tell whether nothing was ever stored in the database file."""
+    return not path.exists() or not path.stat().st_size
 
 
 def quick_check(path: Path) -> bool:

@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 from grokgate.errors import StateError, StoreUnavailable
 from grokgate.storage.tables import metadata
 
-HEAD: Final = "0001"
+HEAD: Final = "0003"
 """Revision of the tables in `tables`; a test compares it with the migrations."""
 
 _MAGIC: Final = b"SQLite format 3\x00"

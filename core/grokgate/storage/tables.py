@@ -11,6 +11,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -101,12 +102,42 @@ idempotent_replies: Final = Table(
     "idempotent_replies",
     metadata,
     Column("identity", LargeBinary, primary_key=True),
+    Column("owner", String, nullable=False),
     Column("request", LargeBinary, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True),
 )
 """Replies to requests with an ``Idempotency-Key`` (F-API-10). ``identity`` and ``request`` are
-keyed digests; ``sealed`` holds status, content type and body."""
+keyed digests; ``sealed`` holds status, content type and body. Those of a program before ``owner``
+have an empty one, and expire within a day."""
+
+objects: Final = Table(
+    "objects",
+    metadata,
+    Column("identity", LargeBinary, primary_key=True),
+    Column("namespace", String, nullable=False),
+    Column("owner", String, nullable=False),
+    Column("turn", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    Index(None, "owner", "namespace", "turn"),
+)
+"""What plugins keep for clients (S13). ``identity`` is the keyed digest of namespace, owner and
+key; ``turn`` grows within an owner's namespace with every change."""
+
+object_values: Final = Table(
+    "object_values",
+    metadata,
+    Column(
+        "identity",
+        LargeBinary,
+        ForeignKey("objects.identity", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""The contents of objects, many megabytes perhaps: a table of its own, so that a change of turn or
+expiry neither reads nor writes them."""
 
 decisions: Final = Table(
     "decisions",
@@ -119,3 +150,32 @@ decisions: Final = Table(
 )
 """Calls that failed and a sample of the others, with their attempts and the decisions behind them
 (architecture 9.3). ``detail`` is JSON without any secret."""
+
+media: Final = Table(
+    "media",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("owner", String, nullable=False),
+    Column("mime", String, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger, nullable=False, index=True),
+    Column("kept_until", BigInteger),
+)
+"""Pictures and videos that the gateway stores (F-FILE-02, F-CACHE). ``owner`` is a key id, empty
+for files that were found in the folder; before ``kept_until`` no limit removes a row."""
+
+files: Final = Table(
+    "files",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("owner", String, nullable=False, index=True),
+    Column("filename", String, nullable=False),
+    Column("mime", String, nullable=False),
+    Column("purpose", String, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, index=True),
+)
+"""What clients uploaded to ``/v1/files`` (F-FILE-10)."""

@@ -176,7 +176,7 @@ class _Collector:
 
 _COUNTERS: Mapping[str, tuple[str, Labels]] = {
     "requests": (
-        "Requests that ended; status 499: the client left.",
+        "Requests that ended; status 499: the client left; a stream that broke: that of its error.",
         ("route", "method", "status"),
     ),
     "upstream_attempts": ("Upstream attempts by kind of outcome.", ("kind",)),

@@ -4,7 +4,8 @@ from grokgate.testing.clock import FakeClock
 from grokgate.testing.conformance import check_plugin
 from grokgate.testing.gateway import Pool, RunningGateway, make_card, running_gateway
 from grokgate.testing.server import free_port, running_sandbox, serving
-from grokgate.testing.upstream import Asked, FakeUpstream
+from grokgate.testing.socket import SocketTalk, talking
+from grokgate.testing.upstream import Asked, FakeUpstream, picture
 
 __all__ = [
     "Asked",
@@ -12,10 +13,13 @@ __all__ = [
     "FakeUpstream",
     "Pool",
     "RunningGateway",
+    "SocketTalk",
     "check_plugin",
     "free_port",
     "make_card",
+    "picture",
     "running_gateway",
     "running_sandbox",
     "serving",
+    "talking",
 ]

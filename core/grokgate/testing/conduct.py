@@ -1,4 +1,4 @@
-"""How a route treats its calls: what becomes of the lease, however the request ends."""
+"""How a route treats its calls: what becomes of the lease, however the request or its job ends."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -8,10 +8,31 @@ import anyio
 import httpx
 
 from grokgate.testing.gateway import RunningGateway
-from grokgate.upstream import Event, Kind, Observation, Stage, TextDelta, UpstreamFailure
+from grokgate.testing.upstream import picture
+from grokgate.upstream import (
+    Asset,
+    Event,
+    Finished,
+    ImageReady,
+    ImageRequest,
+    Kind,
+    Observation,
+    Progress,
+    Stage,
+    TextDelta,
+    UpstreamFailure,
+    VideoReady,
+    VideoRequest,
+)
 
 _WITHIN_S = 5
 _TEXT = TextDelta(text="text")
+_PICTURE = Asset(ref="picture", account="")
+_FILM = Asset(ref="film", account="")
+_MP4 = b"\0\0\0\x18ftypmp42" + bytes(64)
+_UNDER_WAY = ("queued", "in_progress")
+_UNKNOWN_MODEL = ((404, "model_not_found"), (404, "not_found_error"))
+"""The code, or in the Anthropic family the type."""
 
 
 async def check_conduct(gateway: RunningGateway, path: str, body: Any) -> None:
@@ -21,8 +42,8 @@ async def check_conduct(gateway: RunningGateway, path: str, body: Any) -> None:
         AssertionError: Names what went wrong.
     """
     client = gateway.client
-    await _check_unknown_model(client, path, body)
-    gateway.fake.add([_TEXT])
+    await _prepare(gateway, path, body)
+    gateway.fake.add(_good)
     reply = await client.post(path, json=body)
     assert reply.is_success, f"POST {path} refused its sample body: {reply.text}"
     await _settled(gateway, f"POST {path} and its success")
@@ -41,6 +62,35 @@ async def check_conduct(gateway: RunningGateway, path: str, body: Any) -> None:
         await _settled(gateway, f"POST {path} and its client's departure")
 
 
+async def check_job(gateway: RunningGateway, path: str, body: Any) -> None:
+    """Do the same where the answer to *body* is a job, found under *path* and its ``id``.
+
+    Its ``status`` tells how it ended; a job that is deleted gives its account back.
+
+    Raises:
+        AssertionError: Names what went wrong.
+    """
+    await _prepare(gateway, path, body)
+    ends = (("success", _good, "completed"), ("failure after output", _breaking, "failed"))
+    for end, answer, status in ends:
+        gateway.fake.add(answer)
+        found = await _ended(gateway, await _begin_job(gateway, path, body))
+        assert found == status, f"POST {path}: after a {end} the job is {found}"
+        await _settled(gateway, f"POST {path} and its {end}")
+    gateway.fake.add(Kind.BAD_REQUEST)
+    reply = await gateway.client.post(path, json=body)
+    refused = reply.is_error or await _ended(gateway, f"{path}/{reply.json()['id']}") == "failed"
+    assert refused, f"POST {path} hid that the upstream refused the call"
+    await _settled(gateway, f"POST {path} and its refusal")
+    answering = _fall_silent(gateway)
+    place = await _begin_job(gateway, path, body)
+    with anyio.fail_after(_WITHIN_S):
+        await answering.wait()
+    deleted = await gateway.client.delete(place)
+    assert deleted.is_success, f"DELETE {path}/… refused a job that is under way: {deleted.text}"
+    await _settled(gateway, f"POST {path} and its deletion")
+
+
 def error_of(reply: httpx.Response) -> dict[str, Any]:
     """Return the error in the envelope of *reply*; empty: there is none."""
     try:
@@ -51,11 +101,43 @@ def error_of(reply: httpx.Response) -> dict[str, Any]:
     return error if isinstance(error, dict) else {}
 
 
+def is_anthropic(reply: httpx.Response) -> bool:
+    """Tell whether an error has the form of the Anthropic family, which has no codes."""
+    try:
+        body = reply.json()
+    except ValueError:
+        return False
+    return isinstance(body, dict) and body.get("type") == "error"
+
+
+async def _prepare(gateway: RunningGateway, path: str, body: Any) -> None:
+    await _check_unknown_model(gateway.client, path, body)
+    gateway.fake.contents |= {_PICTURE.ref: picture(), _FILM.ref: _MP4}
+
+
+async def _begin_job(gateway: RunningGateway, path: str, body: Any) -> str:
+    """Begin a job; return where it is found."""
+    reply = await gateway.client.post(path, json=body)
+    assert reply.is_success, f"POST {path} refused its sample body: {reply.text}"
+    return f"{path}/{reply.json()['id']}"
+
+
+async def _ended(gateway: RunningGateway, place: str) -> Any:
+    """Wait for the end of a job; return its status."""
+    status: Any = None
+    with anyio.move_on_after(_WITHIN_S):
+        while status is None or status in _UNDER_WAY:
+            await anyio.sleep(0.005)
+            status = (await gateway.client.get(place)).json().get("status")
+    return status
+
+
 async def _check_unknown_model(client: httpx.AsyncClient, path: str, body: Any) -> None:
     if isinstance(body, dict) and "model" in body:
         reply = await client.post(path, json={**body, "model": "no-such-model"})
-        found = reply.status_code, error_of(reply).get("code")
-        assert found == (404, "model_not_found"), f"POST {path} with an unknown model: {found}"
+        error = error_of(reply)
+        found = reply.status_code, error.get("type" if is_anthropic(reply) else "code")
+        assert found in _UNKNOWN_MODEL, f"POST {path} with an unknown model: {found}"
 
 
 def _check_frames(reply: httpx.Response, path: str) -> None:
@@ -67,14 +149,7 @@ async def _abandon(
     gateway: RunningGateway, client: httpx.AsyncClient, path: str, body: Any
 ) -> None:
     """Leave while the upstream is in the middle of its answer."""
-    answering = asyncio.Event()
-
-    async def silent(_request: Any) -> AsyncGenerator[Event, None]:
-        yield _TEXT
-        answering.set()
-        await anyio.sleep_forever()
-
-    gateway.fake.add(silent)
+    answering = _fall_silent(gateway)
     with anyio.fail_after(_WITHIN_S):
         async with anyio.create_task_group() as group:
             group.start_soon(lambda: client.post(path, json=body))
@@ -82,8 +157,38 @@ async def _abandon(
             group.cancel_scope.cancel()
 
 
-async def _breaking(_request: Any) -> AsyncGenerator[Event, None]:
-    yield _TEXT
+def _fall_silent(gateway: RunningGateway) -> asyncio.Event:
+    """Have the next answer stop in its middle; the event says that it has."""
+    answering = asyncio.Event()
+
+    async def silent(request: Any) -> AsyncGenerator[Event, None]:
+        yield _news(request)
+        answering.set()
+        await anyio.sleep_forever()
+
+    gateway.fake.add(silent)
+    return answering
+
+
+def _news(request: Any) -> Event:
+    """Return output that is not all of the answer."""
+    made = isinstance(request, ImageRequest | VideoRequest)
+    return Progress(slot=0, percent=1) if made else _TEXT
+
+
+async def _good(request: Any) -> AsyncGenerator[Event, None]:
+    match request:
+        case ImageRequest():
+            yield ImageReady(slot=0, asset=_PICTURE)
+        case VideoRequest():
+            yield VideoReady(asset=_FILM)
+        case _:
+            yield _TEXT
+    yield Finished()
+
+
+async def _breaking(request: Any) -> AsyncGenerator[Event, None]:
+    yield _news(request)
     raise UpstreamFailure(
         Observation(operation="converse", kind=Kind.TRUNCATED, stage=Stage.CONTENT)
     )

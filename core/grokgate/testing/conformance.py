@@ -1,16 +1,20 @@
 """Whether a plugin keeps the rules that every route of the gateway keeps."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import httpx
-from litestar.handlers import HTTPRouteHandler
+from litestar.handlers import HTTPRouteHandler, WebsocketRouteHandler
 
 from grokgate.plugin import RouteSpec
-from grokgate.testing.conduct import check_conduct, error_of
+from grokgate.testing.conduct import check_conduct, check_job, error_of, is_anthropic
 from grokgate.testing.gateway import RunningGateway, running_gateway
+from grokgate.testing.socket import talking
 
 _ENVELOPE = {"message", "type", "param", "code"}
+_ANTHROPIC_ENVELOPE = {"message", "type"}
+_ANTHROPIC_TYPES = {401: "authentication_error", 404: "not_found_error"}
+"""What says the status in the family that has no codes."""
 _UNAUTHORIZED, _NOT_FOUND, _SERVER_ERROR = 401, 404, 500
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _BAD_BODIES = (
@@ -25,42 +29,56 @@ _BAD_BODIES = (
 _CREDENTIAL = "planted-credential-of-an-account"
 
 
-async def check_plugin(plugin: Any, *, requests: Mapping[str, Any] | None = None) -> None:
+async def check_plugin(
+    plugin: Any,
+    *,
+    requests: Mapping[str, Any] | None = None,
+    jobs: Collection[str] = (),
+    beside: Sequence[Any] = (),
+) -> None:
     """Run *plugin* in a gateway and check the rules of its README's list.
 
     Checked: it loads; settings are described in both languages; routes carry a summary; without a
-    key 401 and behind a switch 404 `endpoint_disabled`, both before the body is read; hostile
-    bodies are 4xx in the envelope. For each request given: an unknown ``model`` is 404
-    `model_not_found`, streams end with a whole frame, and no lease is open after success, failure,
-    disconnect and cancel. At the end no key and no credential is in a log.
+    key 401 (WebSockets too) and behind a switch 404 `endpoint_disabled`, both before the body is
+    read; hostile bodies are 4xx in the envelope. For each request given: an unknown ``model`` is
+    404 `model_not_found`, streams end with a whole frame, and no lease is open after success,
+    failure, disconnect and cancel; of a job, after its success, failure and deletion. At the end no
+    key and no credential is in a log.
 
     Args:
         plugin: Its module, or an object with its hooks.
         requests: Route id → a valid JSON body for its POST, or a list of bodies such as a unary and
             a streamed one. Every route with ``creates_work`` needs one.
+        jobs: Ids of the routes whose POST begins a job and does not wait for it: GET and DELETE of
+            the POST's path with the job's ``id`` show and delete it.
+        beside: Further plugins, which it cannot do without.
 
     Raises:
         AssertionError: Names the rule and the route.
     """
     samples = requests or {}
-    async with running_gateway(plugin, tokens={_CREDENTIAL: 1000}) as gateway:
+    async with running_gateway(plugin, *beside, tokens={_CREDENTIAL: 1000}) as gateway:
         _check_settings(gateway)
-        for spec in gateway.gateway.plugins[0].routes:
+        routes = gateway.gateway.plugins[0].routes
+        await gateway.change(downstream={f"enable_{spec.id}": True for spec in routes})
+        for spec in routes:
             for method, path in _endpoints(spec):
                 await _check_route(gateway, spec, method, path)
+            for path in _sockets(spec):
+                await _check_socket(gateway, spec, path)
             bodies = samples.get(spec.id, [])
             for body in bodies if isinstance(bodies, list) else [bodies]:
-                await check_conduct(gateway, _post_path(spec), body)
+                check = check_job if spec.id in jobs else check_conduct
+                await check(gateway, _post_path(spec), body)
             assert bodies or not spec.creates_work, (
                 f"{spec.id} creates work: name a valid body, check_plugin(…, requests={{…}})"
             )
         assert gateway.pool.open_leases == 0, "a lease is open after all requests have ended"
-        routes = gateway.gateway.plugins[0].routes
         logged = repr(gateway.logs)
         assert gateway.key not in logged, "the API key is in the log"
         assert _CREDENTIAL not in logged, "a credential is in the log"
     off = {f"downstream.enable_{spec.id}": False for spec in routes}
-    async with running_gateway(plugin, settings=off) as gateway:
+    async with running_gateway(plugin, *beside, settings=off) as gateway:
         for spec in routes:
             for method, path in _endpoints(spec):
                 reply = await gateway.client.request(method, path, content=b"{")
@@ -69,7 +87,10 @@ async def check_plugin(plugin: Any, *, requests: Mapping[str, Any] | None = None
 
 def _expect(reply: httpx.Response, status: int, code: str, where: str) -> None:
     assert reply.status_code == status, f"{where} answered {reply.status_code}, not {status}"
-    found = _envelope(reply, where)["code"]
+    error = _envelope(reply, where)
+    if "code" not in error:
+        code = _ANTHROPIC_TYPES[status]
+    found = error.get("code", error["type"])
     assert found == code, f"{where}: the code is {found}, not {code}"
 
 
@@ -83,11 +104,25 @@ def _check_settings(gateway: RunningGateway) -> None:
 
 def _endpoints(spec: RouteSpec) -> Iterator[tuple[str, str]]:
     for handler in spec.handlers:
+        if isinstance(handler, WebsocketRouteHandler):
+            continue
         assert isinstance(handler, HTTPRouteHandler), f"{spec.id}: not an HTTP handler"
         assert handler.summary or spec.summary, f"{spec.id}: no summary for OpenAPI"
         for path in sorted(handler.paths):
             for method in sorted(handler.http_methods):
                 yield method, _filled(path)
+
+
+def _sockets(spec: RouteSpec) -> Iterator[str]:
+    for handler in spec.handlers:
+        if isinstance(handler, WebsocketRouteHandler):
+            yield from map(_filled, sorted(handler.paths))
+
+
+async def _check_socket(gateway: RunningGateway, spec: RouteSpec, path: str) -> None:
+    if spec.access == "key":
+        async with talking(gateway.app, path) as talk:
+            assert talk.status == _UNAUTHORIZED, f"WebSocket {path} is open without a key"
 
 
 def _post_path(spec: RouteSpec) -> str:
@@ -111,7 +146,8 @@ async def _check_route(gateway: RunningGateway, spec: RouteSpec, method: str, pa
 
 def _envelope(reply: httpx.Response, where: str) -> dict[str, Any]:
     error = error_of(reply)
-    assert set(error) >= _ENVELOPE, f"{where}: no error envelope"
+    wanted = _ANTHROPIC_ENVELOPE if is_anthropic(reply) else _ENVELOPE
+    assert set(error) >= wanted, f"{where}: no error envelope"
     return error
 
 

@@ -1,6 +1,8 @@
 """An upstream that answers what the test wrote down."""
 
 import asyncio
+import struct
+import zlib
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -17,6 +19,8 @@ from grokgate.upstream import (
     Conversation,
     Event,
     Finished,
+    ImagePreview,
+    ImageReady,
     ImageRequest,
     Kind,
     Observation,
@@ -28,6 +32,7 @@ from grokgate.upstream import (
     UpstreamContext,
     UpstreamFailure,
     UpstreamSpec,
+    VideoReady,
     VideoRequest,
     Window,
     Wire,
@@ -36,6 +41,7 @@ from grokgate.upstream import (
 
 Request: TypeAlias = Conversation | ImageRequest | VideoRequest
 Script: TypeAlias = Callable[[Request], AsyncGenerator[Event, None]]
+Download: TypeAlias = Callable[[], AsyncGenerator[bytes, None]]
 Answer: TypeAlias = Sequence[Event] | Kind | Observation | Script
 
 _WEB_POOLS: Mapping[str, Tier] = {"ssoBasic": "basic", "ssoSuper": "super"}
@@ -67,7 +73,8 @@ class FakeUpstream:
     """A driver that plays its *answers* in order, one per operation.
 
     Each answer is a list of events (a `Finished` is added when it lacks one), a `Kind` or
-    `Observation` to fail with, or a function of the request that yields events. It stands for every
+    `Observation` to fail with, or a function of the request that yields events. Assets that name no
+    account belong to the one that was asked. It stands for every
     upstream a card names, and fails the call when it is asked for more than it has. Its accounts
     serve models of every tier.
 
@@ -76,6 +83,8 @@ class FakeUpstream:
         closed: How many answers were left before their end.
         native: What its sessions can do themselves; empty: all is emulated.
         windows: What a survey of an account id finds; accounts not named keep their numbers.
+        contents: What a download finds, by the reference of the asset: bytes, a function that
+            yields them, or the `Kind` it fails with; others hold their reference as text.
     """
 
     def __init__(self, *answers: Answer | Iterable[Event]) -> None:
@@ -84,6 +93,7 @@ class FakeUpstream:
         self.asked: list[Asked] = []
         self.closed = 0
         self.windows: dict[str, Mapping[str, Window]] = {}
+        self.contents: dict[str, bytes | Kind | Download] = {}
 
     def add(self, *answers: Answer) -> None:
         """Append further answers."""
@@ -135,7 +145,7 @@ class FakeUpstream:
         try:
             async for event in _events(answer, asked.request):
                 ended = isinstance(event, Finished)
-                yield event
+                yield _owned(event, asked.account)
                 await asyncio.sleep(0)
             ended = True
         finally:
@@ -164,7 +174,14 @@ class _Session:
         return self._play("film", request)
 
     async def fetch(self, asset: Asset, /) -> AsyncGenerator[bytes, None]:
-        yield asset.ref.encode()
+        content = self._fake.contents.get(asset.ref, asset.ref.encode())
+        if isinstance(content, Kind):
+            raise UpstreamFailure(_observation(content, "fetch"))
+        if isinstance(content, bytes):
+            yield content
+            return
+        async for piece in content():
+            yield piece
 
     async def files(self) -> AsyncGenerator[RemoteFile, None]:
         nothing: tuple[RemoteFile, ...] = ()
@@ -197,6 +214,38 @@ async def _events(answer: Any, request: Request) -> AsyncGenerator[Event, None]:
         yield event
     if not any(isinstance(event, Finished) for event in events) and any(map(is_output, events)):
         yield Finished()
+
+
+def picture(label: str = "", *, width: int = 2, height: int = 3) -> bytes:
+    """Make a real PNG file, all black; those with the same *label* are equal."""
+    rows = (b"\0" + bytes(3 * width)) * height
+    return b"".join(
+        (
+            b"\x89PNG\r\n\x1a\n",
+            _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+            _chunk(b"tEXt", b"label\0" + label.encode()),
+            _chunk(b"IDAT", zlib.compress(rows)),
+            _chunk(b"IEND", b""),
+        )
+    )
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    check = zlib.crc32(kind + content)
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
+
+
+def _owned(event: Event, account: str) -> Event:
+    """Give the assets of *event* an owner."""
+    match event:
+        case ImagePreview(asset=asset) | ImageReady(asset=asset) if not asset.account:
+            return structs.replace(event, asset=structs.replace(asset, account=account))
+        case VideoReady(asset=asset) if not asset.account:
+            poster = event.poster and structs.replace(event.poster, account=account)
+            owned = structs.replace(asset, account=account)
+            return structs.replace(event, asset=owned, poster=poster)
+        case _:
+            return event
 
 
 def _observation(answer: Kind | Observation, operation: str) -> Observation:

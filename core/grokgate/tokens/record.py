@@ -55,7 +55,7 @@ class TokenState(Struct, frozen=True, kw_only=True, gc=False):
     last_sync_at_ms: int | None = None
     sync_count: int = 0
     kept: Mapping[str, str] = {}
-    """The driver's own notes (`AccountFacts.keep`)."""
+    """Notes: the driver's own (`AccountFacts.keep`), and under ``day:…`` daily counts."""
 
 
 class TokenRecord(Struct, frozen=True, kw_only=True, gc=False):

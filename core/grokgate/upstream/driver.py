@@ -88,6 +88,8 @@ class AccountFacts(Struct, frozen=True, kw_only=True):
     """What an upstream told about an account."""
 
     windows: Mapping[str, Window] = {}
+    unknown: frozenset[str] = frozenset()
+    """Windows of a survey that could not be asked for: their stored numbers stay."""
     tier: Tier | None = None
     keep: Mapping[str, str] = {}
     """The driver's own notes, stored with the token and handed back as `Account.kept`."""
@@ -181,7 +183,9 @@ class UpstreamDriver(Protocol):
     async def survey(
         self, account: Account, attempt: Attempt, /, *, buckets: frozenset[str]
     ) -> AccountFacts:
-        """Ask for the account's quota in *buckets*; a window not returned counts as empty.
+        """Ask for the account's quota in *buckets*.
+
+        A window that is neither returned nor named as unknown counts as empty.
 
         Raises:
             UpstreamFailure: Nothing was learned; the stored numbers stay.

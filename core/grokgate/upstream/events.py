@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Asset(Struct, frozen=True, kw_only=True):
-    """Something the upstream stores for one account; only that account can fetch it."""
+    """Something the upstream made for one account; only that account can fetch it."""
 
     ref: str
     """The driver's own reference; opaque to everybody else."""
@@ -15,12 +15,21 @@ class Asset(Struct, frozen=True, kw_only=True):
     mime: str | None = None
     size: int | None = None
     """Bytes, where the upstream says so."""
+    content: bytes | None = None
+    """The file itself, where it came with its message; `UpstreamSession.fetch` hands it out."""
+
+    def __repr__(self) -> str:
+        """Leave the content out: it may be megabytes, and is for no log."""
+        told = f"ref={self.ref!r}, account={self.account!r}, mime={self.mime!r}, size={self.size!r}"
+        return f"Asset({told})"
 
 
 class RemoteFile(Struct, frozen=True, kw_only=True):
     """One row of an account's file list."""
 
     id: str
+    ref: str = ""
+    """For `UpstreamSession.fetch`; empty: cannot be fetched."""
     name: str
     mime: str
     size: int

@@ -90,7 +90,9 @@ class ImageRequest(Struct, frozen=True, kw_only=True):
     references: tuple[Blob, ...] = ()
     previews: bool = False
     nsfw: bool = False
-    method: Literal["chat", "socket"] = "chat"
+    method: Literal["chat", "socket", "edit"] = "chat"
+    """``chat``: a conversation draws, with the references attached to it. ``socket``: from the
+    prompt alone. ``edit``: the upstream's own call that changes the references."""
     quality: str | None = None
 
 
@@ -104,3 +106,11 @@ class VideoRequest(Struct, frozen=True, kw_only=True):
     preset: str | None = None
     references: tuple[Blob, ...] = ()
     extends: str | None = None
+    """`Asset.ref` of the video that this one continues; ``seconds`` are then those of the
+    continuation, and the answer is both together."""
+    original: str | None = None
+    """`Asset.ref` of the first video of a longer chain; None: ``extends``."""
+    start_s: float = 0.0
+    """How long the video that is continued is, in seconds."""
+    upscale: bool = False
+    """Have it made sharper in the end; it stays as it is where that fails."""

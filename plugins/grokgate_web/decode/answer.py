@@ -20,11 +20,15 @@ from grokgate.upstream import (
     is_output,
 )
 from grokgate_web.decode.cards import Cards, picture_markdown, tool_from_card, tool_from_markup
+from grokgate_web.decode.drift import Paths
+from grokgate_web.decode.film import Film
+from grokgate_web.decode.pictures import Pictures, Sought
 from grokgate_web.decode.tags import Element, TagFilter
 from grokgate_web.profile import Stream
 
 MAX_SOURCES = 200
 
+_NO_QUOTA = {"code": 8, "message": "rate_limit"}
 _RENDER = "grok:render"
 _TOOL_CARD = "xai:tool_usage_card"
 
@@ -32,7 +36,9 @@ _TOOL_CARD = "xai:tool_usage_card"
 class Answer:
     """Turns what a transport reads into events; `take` returns those that are ready."""
 
-    def __init__(self, stream: Stream, *, filter_tags: tuple[str, ...]) -> None:
+    def __init__(
+        self, stream: Stream, drift: Paths, *, filter_tags: tuple[str, ...], sought: Sought
+    ) -> None:
         self._stream = stream
         self._visible_text = TagFilter(filter_tags)
         self._thoughts = TagFilter({*filter_tags, _TOOL_CARD})
@@ -48,10 +54,27 @@ class Answer:
         self._last_cited: str | None = None
         self._titles: dict[str, str] = {}
         self._tools: set[str] = set()
-        self.answered = False
+        self.pictures = Pictures(drift, sought)
+        self.film = Film(drift, sought)
+        self.spoke = False
         """Visible text was given out."""
-        self.output = False
+        self._output = False
         """An event that is output was given out."""
+
+    @property
+    def output(self) -> bool:
+        """Whether there is something of the answer: an event, or a picture or video begun."""
+        return self._output or self.pictures.begun or self.film.begun
+
+    @property
+    def answered(self) -> bool:
+        """Whether there is an answer: text, a picture, or a video."""
+        return self.spoke or self.pictures.ready > 0 or self.film.ready
+
+    @property
+    def refusal(self) -> object:
+        """Why there is no answer, where something but an error tells it; None: nothing does."""
+        return _NO_QUOTA if self.pictures.limited and not self.answered else None
 
     @property
     def settled(self) -> bool:
@@ -94,8 +117,13 @@ class Answer:
         self._tool(str(card_id or ""), tool_from_card(card, self._stream, agent))
 
     def card(self, attachment: object) -> None:
-        """Remember a card that marks in the text may refer to."""
-        self._cards.add(attachment)
+        """Remember a card that marks in the text may refer to, and tell of the picture in it."""
+        self.made(self.pictures.card(self._cards.add(attachment)))
+
+    def made(self, events: Iterable[Event]) -> None:
+        """Tell of pictures and videos."""
+        for event in events:
+            self._emit(event)
 
     def sources(self, found: Iterable[Source]) -> None:
         """Tell of search results, once per address."""
@@ -129,7 +157,7 @@ class Answer:
 
     def _emit(self, event: Event) -> None:
         self.start()
-        self.output = self.output or is_output(event)
+        self._output = self._output or is_output(event)
         self._events.append(event)
 
     def _pieces(self, pieces: list[str | Element]) -> None:
@@ -141,7 +169,7 @@ class Answer:
                 self._render(piece.markup)
 
     def _visible(self, text: str) -> None:
-        self.answered = True
+        self.spoke = True
         self._length += len(text)
         self._emit(TextDelta(text=text))
 

@@ -36,13 +36,13 @@ class Cards:
     def __init__(self) -> None:
         self._cards: dict[str, Card] = {}
 
-    def add(self, attachment: object) -> None:
-        """Remember the card in an attachment; anything else is passed over."""
+    def add(self, attachment: object) -> Mapping[str, Any]:
+        """Remember the card in an attachment, and return what it says; empty: it is none."""
         outer = _mapping(attachment)
         content = outer.get("jsonData") or outer.get("json_data")
         card = _decoded(content) if isinstance(content, str) else _mapping(content)
         if not isinstance(card.get("id"), str):
-            return
+            return card
         image = _mapping(card.get("image"))
         if len(self._cards) >= MAX_CARDS:
             del self._cards[next(iter(self._cards))]
@@ -53,6 +53,7 @@ class Cards:
             title=_text(image, "title"),
             link=web_address(_text(image, "link")),
         )
+        return card
 
     def find(self, markup: str) -> Card | None:
         """Return the card that a ``grok:render`` element refers to."""

@@ -7,11 +7,13 @@ from msgspec import Raw, Struct
 from grokgate.upstream import Event
 from grokgate_web.decode import known
 from grokgate_web.decode.answer import Answer
-from grokgate_web.decode.cards import posts, sources
+from grokgate_web.decode.cards import MAX_CARDS, posts, sources
 from grokgate_web.decode.lines import LineDecoder
+from grokgate_web.decode.pictures import Sought
 from grokgate_web.profile import Stream
 
 _UNREAD: Final = Raw()
+_TEXT: Final = Sought()
 
 
 class _Reply(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
@@ -32,6 +34,8 @@ class _Reply(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
     cited_xposts: Any = None
     card_attachment: Any = None
     card_attachments: Any = None
+    streaming_image_generation_response: dict[str, Any] | None = None
+    streaming_video_generation_response: dict[str, Any] | None = None
     model_response: dict[str, Any] | None = None
     final_metadata: dict[str, Any] | None = None
     error: Any = None
@@ -42,8 +46,6 @@ class _Reply(Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
     ui_layout: Raw = _UNREAD
     code_execution_result: Raw = _UNREAD
     image_attachment_info: Raw = _UNREAD
-    streaming_image_generation_response: Raw = _UNREAD
-    streaming_video_generation_response: Raw = _UNREAD
     progress_report: Raw = _UNREAD
 
 
@@ -66,10 +68,12 @@ class _Line(Struct, kw_only=True, forbid_unknown_fields=True):
 class ChatDecoder:
     """Decodes one answer. Feed it all chunks, then `finish`; look at the attributes in between."""
 
-    def __init__(self, stream: Stream, *, filter_tags: tuple[str, ...]) -> None:
+    def __init__(
+        self, stream: Stream, *, filter_tags: tuple[str, ...], sought: Sought = _TEXT
+    ) -> None:
         self._stream = stream
         self._lines = LineDecoder(_Line)
-        self._answer = Answer(stream, filter_tags=filter_tags)
+        self._answer = Answer(stream, self._lines.drift, filter_tags=filter_tags, sought=sought)
         self._stopped = False
         """The last token or what comes after it was seen."""
         self.error: object = None
@@ -101,13 +105,18 @@ class ChatDecoder:
         return self._stopped and self._answer.settled
 
     @property
+    def answer(self) -> Answer:
+        """What has come so far."""
+        return self._answer
+
+    @property
     def answered(self) -> bool:
-        """Whether text of the answer was seen."""
+        """Whether there is an answer: text, a picture, or a video."""
         return self._answer.answered
 
     @property
     def output(self) -> bool:
-        """Whether an event that is output was given out."""
+        """Whether there is something of the answer."""
         return self._answer.output
 
     @property
@@ -132,6 +141,7 @@ class ChatDecoder:
         if self.error is None:
             self.complete = self.complete or self._lines.done
             self._answer.finish(complete=self.complete)
+            self.error = self._answer.refusal
         return self._answer.take()
 
     def _line(self, line: _Line) -> None:
@@ -185,6 +195,12 @@ class ChatDecoder:
         if isinstance(reply.card_attachments, list):
             for attachment in reply.card_attachments:
                 self._answer.card(attachment)
+        if reply.streaming_image_generation_response is not None:
+            news = reply.streaming_image_generation_response
+            self._answer.made(self._answer.pictures.streamed(news))
+        if reply.streaming_video_generation_response is not None:
+            news = reply.streaming_video_generation_response
+            self._answer.made(self._answer.film.streamed(news))
         self._search_results(reply)
 
     def _search_results(self, reply: _Reply) -> None:
@@ -203,4 +219,9 @@ class ChatDecoder:
         message = response.get("message")
         if isinstance(message, str) and message:
             self._answer.message(message)
+        cards = response.get("cardAttachmentsJson")
+        for text in cards[:MAX_CARDS] if isinstance(cards, list) else ():
+            self._answer.card({"jsonData": text})
+        self._answer.made(self._answer.pictures.listed(response))
+        self._answer.made(self._answer.film.attached(response.get("fileAttachments")))
         self.complete = self.complete or not response.get("partial")

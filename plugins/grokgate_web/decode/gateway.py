@@ -10,7 +10,7 @@ response is passed over.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -19,6 +19,7 @@ from grokgate_web.decode import known
 from grokgate_web.decode.answer import Answer
 from grokgate_web.decode.cards import posts, sources, web_address
 from grokgate_web.decode.drift import Paths
+from grokgate_web.decode.pictures import Sought
 from grokgate_web.profile import Channels, Stream
 
 _BOOKKEEPING = frozenset(
@@ -34,6 +35,7 @@ _BOOKKEEPING = frozenset(
     )
 )
 _AGENT = "rollout_id"
+_TEXT: Final = Sought()
 
 
 class GatewayDecoder:
@@ -44,14 +46,23 @@ class GatewayDecoder:
         channels: Names of the profile.
         opening: Id of the event that opened the session.
         filter_tags: Markup to remove.
+        sought: What is wanted besides text.
     """
 
     def __init__(
-        self, stream: Stream, channels: Channels, *, opening: str, filter_tags: tuple[str, ...]
+        self,
+        stream: Stream,
+        channels: Channels,
+        *,
+        opening: str,
+        filter_tags: tuple[str, ...],
+        sought: Sought = _TEXT,
     ) -> None:
+        self.drift = Paths()
+        """Key paths that were skipped so far."""
         self._channels = channels
         self._opening = opening
-        self._answer = Answer(stream, filter_tags=filter_tags)
+        self._answer = Answer(stream, self.drift, filter_tags=filter_tags, sought=sought)
         self._conversations: set[str] = set()
         self._response = ""
         self.session = ""
@@ -66,8 +77,6 @@ class GatewayDecoder:
         """An error the upstream sent; nothing is decoded after it."""
         self.complete = False
         """The upstream's end mark was seen."""
-        self.drift = Paths()
-        """Key paths that were skipped so far."""
 
     @property
     def ready(self) -> bool:
@@ -90,13 +99,18 @@ class GatewayDecoder:
         return self.complete
 
     @property
+    def answer(self) -> Answer:
+        """What has come so far."""
+        return self._answer
+
+    @property
     def answered(self) -> bool:
-        """Whether text of the answer was seen."""
+        """Whether there is an answer: text, or a picture."""
         return self._answer.answered
 
     @property
     def output(self) -> bool:
-        """Whether an event that is output was given out."""
+        """Whether there is something of the answer."""
         return self._answer.output
 
     def feed(self, frame: bytes) -> list[Event]:
@@ -118,6 +132,7 @@ class GatewayDecoder:
         """Return what is left, with `Finished` last if the answer is complete."""
         if self.error is None:
             self._answer.finish(complete=self.complete)
+            self.error = self._answer.refusal
         return self._answer.take()
 
     def _envelope(self, envelope: object) -> None:

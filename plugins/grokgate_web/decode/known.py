@@ -15,6 +15,50 @@ MODEL_RESPONSE = frozenset((
 ))  # fmt: skip
 """The final message (2.4)."""
 
+STREAMED_IMAGE = frozenset((
+    "imageId", "imageUrl", "url", "imageIndex", "seq", "progress", "moderated", "isFinal",
+))  # fmt: skip
+"""News of a picture (6.1)."""
+
+IMAGE_CHUNK = frozenset((
+    "imageUuid", "imageUrl", "progress", "moderated", "imageModel", "imagePrompt", "systemErrCode",
+))  # fmt: skip
+"""The same, in a card (2.6)."""
+
+STREAMED_VIDEO = frozenset((
+    "videoId", "progress", "videoPostId", "postId", "post", "assetId", "videoUrl", "videoURL",
+    "contentUrl", "contentURL", "assetUrl", "assetURL", "fileUri", "thumbnailImageUrl",
+    "moderated", "mode", "resolutionName", "videoPrompt", "imageReference", "modelName", "width",
+    "height",
+))  # fmt: skip
+"""News of a video (7.3)."""
+
+_IMAGINE = frozenset((
+    "type", "request_id", "image_id", "job_id", "id", "side_by_side_index", "order", "grid_index",
+    "percentage_complete", "percentageComplete", "progress", "width", "height", "moderated",
+    "r_rated",
+))  # fmt: skip
+IMAGINE: Mapping[str, frozenset[str]] = {
+    "image": _IMAGINE | {"url", "imageUrl", "image_url", "blob"},
+    "json": _IMAGINE | {"current_status"},
+    "error": frozenset((
+        "type", "request_id", "err_code", "err_msg", "err_message", "error",
+    )),
+}  # fmt: skip
+"""Messages of the socket for pictures, by their type (6.4)."""
+
+POST = {
+    "": frozenset(("post",)),
+    "post.": frozenset((
+        "id", "userId", "createTime", "prompt", "mediaType", "mediaUrl", "mimeType",
+        "originalPostId", "childPosts",
+    )),
+}  # fmt: skip
+"""A media post (7.1)."""
+
+UPSCALED = {"": frozenset(("hdMediaUrl",))}
+"""A video made sharper (7.4)."""
+
 ENVELOPE = frozenset(("session_id", "event"))
 """A message of the gateway (2.12)."""
 

@@ -11,6 +11,7 @@ from curl_cffi.curl import DEFAULT_CACERT
 
 from grokgate_web.transport.connections import Connections
 from grokgate_web.transport.exchange import Exchange
+from grokgate_web.transport.frames import MAX_MESSAGE
 from grokgate_web.transport.model import Request, Route, TransportError
 from grokgate_web.transport.socket import Socket
 from grokgate_web.transport.upload import Upload
@@ -61,20 +62,23 @@ class Transport:
         except CurlError as error:
             raise TransportError("connect") from error
 
-    def connect(self, owner: str, route: Route, request: Request) -> Socket:
+    def connect(
+        self, owner: str, route: Route, request: Request, *, max_message: int = MAX_MESSAGE
+    ) -> Socket:
         """Begin to open a WebSocket; the caller must `close` it.
 
         Args:
             owner: As for `start`; the socket's connection is nobody else's.
             route: How to connect.
             request: Its address has the scheme of HTTP; method and body do not count.
+            max_message: Bytes of one message.
 
         Raises:
             TransportError: The route cannot be used at all.
         """
         connections = self._connections(owner, route)
         try:
-            return Socket(connections, request)
+            return Socket(connections, request, max_message=max_message)
         except CurlError as error:
             raise TransportError("connect") from error
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 from grokgate_web.transport.connections import Connections
 from grokgate_web.transport.exchange import MAX_HELD, Exchange
 from grokgate_web.transport.frames import (
+    MAX_MESSAGE,
     NORMAL_CLOSURE,
     Frame,
     FrameError,
@@ -36,9 +37,11 @@ class Message(Struct, frozen=True):
 class Socket:
     """One WebSocket. Read by one task; `send` and `close` at any time, neither blocks."""
 
-    def __init__(self, connections: Connections, request: Request) -> None:
+    def __init__(
+        self, connections: Connections, request: Request, *, max_message: int = MAX_MESSAGE
+    ) -> None:
         self._exchange = Upgrade(connections, request)
-        self._reader = FrameReader()
+        self._reader = FrameReader(max_message=max_message)
         self._arrived: deque[Frame] = deque()
         self._failure: TransportError | None = None
         """Raised when what came before it was received."""
@@ -99,6 +102,10 @@ class Socket:
     def send(self, text: bytes) -> None:
         """Send a text message, as soon as the connection takes it."""
         self._exchange.write(encode(Opcode.TEXT, text))
+
+    def ping(self) -> None:
+        """Give a sign of life; the server's answer is no message."""
+        self._exchange.write(encode(Opcode.PING, b""))
 
     async def finish(self, within_s: float) -> None:
         """Close in good order: say so, and wait at most *within_s* for the server to do it too."""

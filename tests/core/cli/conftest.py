@@ -24,7 +24,8 @@ Run = Callable[..., Outcome]
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
     """Run ``grokgate ARGUMENTS`` as somebody would who stands in an empty folder."""
-    for name in [name for name in os.environ if name.startswith(("GROK", "DATA_", "SERVER_"))]:
+    ours = ("GROK", "DATA_", "SERVER_", "COLUMNS")
+    for name in [name for name in os.environ if name.startswith(ours)]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 

@@ -138,7 +138,7 @@ def test_stored_request_shows_attempts_and_decisions(run: Run, stored: Path) -> 
     assert done.code == 0
     assert "grok-4 for chat: failed (upstream_error) after 1.50 s, 1 unit\n" in done.out
     assert "transient  socket closed 1000" in done.out
-    assert "decision 7 on web (ssoBasic): took tok_a" in done.out
+    assert "decision 7 on web as grok-4-auto (ssoBasic): took tok_a" in done.out
     assert "tok_a ssoBasic 9 units=9" in done.out
     assert "out: 3 out of quota" in done.out
 
@@ -181,6 +181,7 @@ def _story() -> CallStory:
         out={"empty": 3},
         pools=("ssoBasic",),
         number=7,
+        wire="grok-4-auto",
     )
     return CallStory(call=call, at_ms=1_700_000_000_000, decisions=(decision,))
 

@@ -58,6 +58,16 @@ def test_request_is_shown_without_a_secret(run: Run, profiles: Path) -> None:
     assert "x-statsig-id: …" in shown
 
 
+def test_sockets_are_shown_as_sockets(run: Run, profiles: Path) -> None:
+    shown = [run("profiles", "check", "2026-08").out]
+    (profiles.parent / "config.toml").write_text('[grok]\nweb_base = "http://127.0.0.1:9"\n')
+    shown.append(run("profiles", "check", "2026-08").out)
+
+    for text, secure in zip(shown, ("s", ""), strict=True):
+        assert f"\nconversation: GET ws{secure}://" in text
+        assert f"\nquota: POST http{secure}://" in text
+
+
 def test_shown_profile_holds_what_it_extends(run: Run) -> None:
     shown = json.loads(run("profiles", "show", "2026-08").out)
 

@@ -102,6 +102,46 @@ def test_list_masks_every_credential(run: Run, tmp_path: Path) -> None:
     assert ONE not in shown
 
 
+@pytest.mark.parametrize(
+    ("columns", "options", "names"),
+    [
+        (200, (), "id token pool status quota tags note last used"),
+        (80, (), "id pool status quota tags note"),
+        (80, ("--wide",), "id token pool status quota tags note last used"),
+        (40, (), "id pool status quota"),
+    ],
+)
+def test_list_is_as_wide_as_the_terminal(
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    columns: int,
+    options: tuple[str, ...],
+    names: str,
+) -> None:
+    record = {"token": ONE, "quota": 12, "tags": ["home"], "note": "of the office, 咖啡"}
+    (tmp_path / "t.json").write_text(json.dumps({"ssoBasic": [record]}))
+    run("tokens", "import", "t.json")
+    monkeypatch.setenv("COLUMNS", str(columns))
+
+    header, _, _, footer = run("tokens", "list", *options).out.splitlines()
+    assert " ".join(header.split()) == names
+    assert ("--wide" in footer) == ("token" not in names)
+
+
+def test_list_cuts_what_does_not_fit_at_all(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "t.json").write_text(json.dumps({"ssoBasic": [{"token": ONE, "quota": 12}]}))
+    run("tokens", "import", "t.json")
+    monkeypatch.setenv("COLUMNS", "24")
+
+    header, row, _, footer = run("tokens", "list").out.splitlines()
+    assert (len(header), header[-1], len(row), row[-1]) == (24, "…", 24, "…")
+    assert footer == "1 accounts: 1 active (--wide shows everything)"
+
+
 def test_list_says_why_an_account_is_not_used(run: Run, tmp_path: Path) -> None:
     ext = {"cooldown_until": 4_102_444_800_000, "state_reason": "quota"}
     record = {"token": ONE, "status": "cooling", "ext": ext}

@@ -33,3 +33,11 @@ def token() -> MakeToken:
         )
 
     return make
+
+
+@pytest.fixture
+def basic(token: MakeToken) -> MakeToken:
+    def make(name: str, units: int = 10, **fields: Any) -> TokenRecord:
+        return token(name, units, "ssoBasic", **fields)
+
+    return make

@@ -65,6 +65,44 @@ def test_bucket_that_a_survey_did_not_return_is_empty(token: MakeToken, now: Mom
     assert left(entry, "heavy") == 0
 
 
+def test_bucket_that_a_survey_could_not_ask_for_is_left_alone(
+    token: MakeToken, now: Moment
+) -> None:
+    windows = {
+        "default": Bucket(remaining=3),
+        "heavy": Bucket(remaining=7, total=20, source="real"),
+    }
+    ledger = make_ledger(token("a", windows), now=now)
+    entry = ledger.entries["a"]
+    before = entry.state(now).buckets["heavy"]
+
+    ledger.learn(
+        entry,
+        {"default": Window(remaining=2)},
+        now,
+        since=ledger.survey(entry),
+        asked=frozenset({"default", "heavy"}),
+        unknown=frozenset({"heavy"}),
+    )
+
+    assert left(entry) == 2
+    assert entry.state(now).buckets["heavy"] == before
+
+
+def test_assumed_bucket_that_a_survey_could_not_ask_for_stays_assumed(
+    token: MakeToken, now: Moment
+) -> None:
+    ledger = make_ledger(token("a", {"heavy": Bucket(remaining=7)}), now=now)
+    entry = ledger.entries["a"]
+    unknown = frozenset({"heavy"})
+
+    ledger.learn(
+        entry, {}, now, since=ledger.survey(entry), asked=frozenset({"default"}), unknown=unknown
+    )
+
+    assert left(entry, "heavy") == 7
+
+
 def test_numbers_that_came_with_a_call_count_it_already(token: MakeToken, now: Moment) -> None:
     ledger = make_ledger(token("a", 10), now=now)
     entry = ledger.entries["a"]

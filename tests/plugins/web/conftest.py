@@ -7,7 +7,7 @@ import ipaddress
 import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,20 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from msgspec import Struct
 
-from grokgate.upstream import Account, AccountFacts, Secret, UpstreamContext, Wire
+from grokgate.upstream import (
+    Account,
+    AccountFacts,
+    Conversation,
+    Event,
+    Observation,
+    Secret,
+    UpstreamContext,
+    UpstreamFailure,
+    Wire,
+)
 from grokgate_web.driver import open_driver
 from grokgate_web.settings import WebSettings
+from grokgate_web.transport import Transport
 
 Script = Callable[["Visit"], Awaitable[None]]
 
@@ -319,3 +330,34 @@ def open_session(log: Log, clock: StillClock) -> Any:
             yield one
 
     return opened
+
+
+@pytest.fixture
+async def transport(tmp_path: Path) -> AsyncIterator[Transport]:
+    one = Transport(tmp_path, max_connections=3)
+    yield one
+    await one.aclose()
+
+
+@pytest.fixture
+def talk(open_session: Any, server: Any) -> Any:
+    """Ask over the gateway; returns the events and, if it failed, the observation."""
+
+    async def ask(
+        account: Account, attempt: Any, request: Conversation | None = None, **settings: Any
+    ) -> tuple[list[Event], Observation | None]:
+        found: list[Event] = []
+        choices = {"protocol": "2026-08", **settings}
+        with anyio.fail_after(10):
+            async with open_session(server, account, attempt, **choices) as session:
+                try:
+                    async with aclosing(
+                        session.converse(request or Conversation.of_text("Why?"))
+                    ) as events:
+                        async for event in events:
+                            found.append(event)  # noqa: PERF401 - what came before a failure counts
+                except UpstreamFailure as failure:
+                    return found, failure.observation
+        return found, None
+
+    return ask

@@ -53,6 +53,18 @@ def reply(**fields: Any) -> dict[str, Any]:
         ),
         (reply(token=[1]), {"result.response.token"}),
         (reply(isThinking="yes", token="x"), {"result.response.isThinking"}),
+        (
+            reply(streamingImageGenerationResponse={"imageId": "i", "novel": 1}),
+            {"result.response.streamingImageGenerationResponse.novel"},
+        ),
+        (
+            reply(streamingVideoGenerationResponse={"videoId": "i", "novel": 1}),
+            {"result.response.streamingVideoGenerationResponse.novel"},
+        ),
+        (
+            reply(cardAttachment={"jsonData": {"id": "c", "image_chunk": {"novel": 1}}}),
+            {"card.image_chunk.novel"},
+        ),
         ({"result": "text"}, {"result"}),
         ({"result": {"response": 5}}, {"result.response"}),
     ],
@@ -104,6 +116,8 @@ def test_compared_names_get_their_place() -> None:
         ({"assets": [{"assetId": "a"}, {"novel": 1}], "total": 2}, known.ASSETS,
          {"assets[].novel", "total"}),
         ({"status": "x", "user": {"novel": 1}}, known.ACCOUNT, {"user.novel"}),
+        ({"post": {"id": "p", "novel": 1}}, known.POST, {"post.novel"}),
+        ({"hdMediaUrl": "u", "novel": 1}, known.UPSCALED, {"novel"}),
         ([1], known.QUOTA, set()),
         ("text", known.QUOTA, set()),
     ],

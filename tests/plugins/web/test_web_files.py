@@ -227,6 +227,35 @@ async def test_file_that_is_not_there_yet_is_waited_for(server: Any, opened: Any
     assert (b"".join(found), failure, len(server.visits)) == (b"picture", None, 2)
 
 
+@pytest.mark.parametrize(("faults", "visits"), [(1, 2), (3, 4), (9, 4)])
+async def test_disturbed_download_is_tried_again(
+    server: Any, opened: Any, *, faults: int, visits: int
+) -> None:
+    async def script(visit: Any) -> None:
+        if len(server.visits) <= faults:
+            await visit.reply(b"", 502)
+        else:
+            await visit.reply(b"picture", 200, IMAGE)
+
+    server.script = script
+    async with opened() as session:
+        _, failure = await read(session.fetch(asset()))
+
+    assert len(server.visits) == visits
+    assert (failure is None) == (faults < visits)
+
+
+async def test_refusal_after_a_disturbance_is_final(server: Any, opened: Any) -> None:
+    async def script(visit: Any) -> None:
+        await visit.reply(b"{}", 502 if len(server.visits) == 1 else 403)
+
+    server.script = script
+    async with opened() as session:
+        _, failure = await read(session.fetch(asset()))
+
+    assert (len(server.visits), failure and failure.status) == (2, 403)
+
+
 @pytest.mark.parametrize("mime", ["image/jpeg", None])
 async def test_picture_over_the_limit_is_cut_off(server: Any, opened: Any, mime: Any) -> None:
     async def script(visit: Any) -> None:
@@ -341,7 +370,7 @@ async def test_odd_rows_are_left_out(server: Any, opened: Any, attempt: Any) -> 
         7,
         {"assetId": "a", "sizeBytes": "many"},
         {"assetId": "b", "name": "b.png", "mimeType": "image/png", "sizeBytes": 3},
-        {"assetId": "c", "createTime": "2026-02-10T08:20:00Z", "more": {}},
+        {"assetId": "c", "createTime": "2026-02-10T08:20:00Z", "key": "users/u/c", "more": {}},
         {"assetId": "d", "createTime": "soon"},
     )
     server.script = lambda visit: visit.reply(page(*rows))
@@ -351,7 +380,7 @@ async def test_odd_rows_are_left_out(server: Any, opened: Any, attempt: Any) -> 
     assert failure is None
     assert found == [
         RemoteFile(id="b", name="b.png", mime="image/png", size=3),
-        RemoteFile(id="c", name="", mime="", size=0, created_at=1770711600.0),
+        RemoteFile(id="c", ref="users/u/c", name="", mime="", size=0, created_at=1770711600.0),
         RemoteFile(id="d", name="", mime="", size=0),
     ]
     assert attempt.drift == [("files", "assets[].more"), *[("files", "assets[]")] * 4]

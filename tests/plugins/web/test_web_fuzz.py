@@ -20,7 +20,7 @@ import anyio
 import msgspec
 import pytest
 
-from grokgate.upstream import Stage
+from grokgate.upstream import ImageReady, Stage
 from grokgate_web.classify import MAX_BODY, http_evidence, in_band_evidence, judge
 from grokgate_web.decode import known
 from grokgate_web.decode.account import DeadAccount, user_id
@@ -29,7 +29,9 @@ from grokgate_web.decode.credits import weekly_pool
 from grokgate_web.decode.drift import MOST_PATHS, news
 from grokgate_web.decode.gateway import GatewayDecoder
 from grokgate_web.decode.grpc import read_answer
+from grokgate_web.decode.imagine import ImagineDecoder
 from grokgate_web.decode.lines import LineDecoder, LineTooLong
+from grokgate_web.decode.pictures import Sought
 from grokgate_web.profile_files import load_profile
 from grokgate_web.transport import Request, Route, Transport, TransportError
 from grokgate_web.transport.frames import FrameError, FrameReader
@@ -87,6 +89,19 @@ def gateway(data: bytes, _random: Random) -> None:
         in_band_evidence(decoder.error)
 
 
+def imagine(data: bytes, random: Random) -> None:
+    for profile in (OLD, NEW):
+        sought = Sought(account="a1", most=random.randint(1, 3), previews=True)
+        decoder = ImagineDecoder(profile.images.socket, request="r1", expected=2, sought=sought)
+        events = [event for message in data.split(b"\n") for event in decoder.feed(message)]
+        events += [*decoder.finish(), *decoder.refusals()]
+        ready = [event.slot for event in events if isinstance(event, ImageReady)]
+        assert len(ready) == len(set(ready)) <= sought.most
+        assert len(decoder.drift) <= MOST_PATHS
+        if decoder.error is not None:
+            in_band_evidence(decoder.error)
+
+
 def frames(data: bytes, random: Random) -> None:
     reader = FrameReader(max_message=LIMIT)
     try:
@@ -115,7 +130,7 @@ def grpc(data: bytes, random: Random) -> None:
 
 
 def answers(data: bytes, _random: Random) -> None:
-    for shape in (known.UPLOAD, known.ASSETS, known.ACCOUNT):
+    for shape in (known.UPLOAD, known.ASSETS, known.ACCOUNT, known.POST, known.UPSCALED):
         assert len(news(data, shape)) <= MOST_PATHS
     _accept(lambda: user_id(data, NEW.identity), DeadAccount, ValueError)
 
@@ -136,6 +151,7 @@ class _Any(msgspec.Struct):
 TARGETS: dict[str, tuple[Target, ...]] = {
     "lines": (lines, long_lines),
     "gateway": (gateway,),
+    "imagine": (imagine,),
     "frames": (frames,),
     "quota": (quota,),
     "credits": (credits_answer,),

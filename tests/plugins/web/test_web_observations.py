@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from grokgate.upstream import Kind, Observation, Stage
-from grokgate_web.classify import http_evidence, in_band_evidence, judge
+from grokgate_web.classify import Evidence, http_evidence, in_band_evidence, judge
 from grokgate_web.decode.chat import ChatDecoder
 from grokgate_web.decode.gateway import GatewayDecoder
+from grokgate_web.decode.imagine import ImagineDecoder
+from grokgate_web.decode.pictures import Sought
 from grokgate_web.profile_files import load_profile
 
 NOW = datetime(2026, 8, 1, tzinfo=UTC)
@@ -129,6 +131,8 @@ ENDPOINTS = {  # 12.5: what 400, 401, 403 JSON, 403 page, 404 and 429 say, by op
     "fetch": (Kind.BAD_REQUEST, FAIL, Kind.FORBIDDEN, Kind.CHALLENGE, Kind.BAD_REQUEST),
     "imagine": (Kind.BAD_REQUEST, FAIL, Kind.MODERATION, Kind.CHALLENGE, Kind.BAD_REQUEST),
     "film": (Kind.BAD_REQUEST, FAIL, Kind.MODERATION, Kind.CHALLENGE, Kind.BAD_REQUEST),
+    "listen": (Kind.BAD_REQUEST, FAIL, Kind.FORBIDDEN, Kind.CHALLENGE, Kind.BAD_REQUEST),
+    "prefer_nsfw": (Kind.BAD_REQUEST, FAIL, Kind.FORBIDDEN, Kind.CHALLENGE, Kind.BAD_REQUEST),
 }
 
 
@@ -234,6 +238,61 @@ def test_error_frame(event: dict[str, Any], kind: Kind, marker: str | None) -> N
     assert decoder.drift == set()
 
 
+IMAGINE = [  # 6.4, then 12.3
+    ({"err_code": "rate_limit_exceeded", "err_msg": "Rate limit exceeded, please try again later"},
+     Kind.QUOTA, "quota_text"),
+    ({"err_code": "unauthorized", "err_msg": "Unauthorized"}, Kind.AUTH_FAIL, "unauthorized_text"),
+    ({"err_code": "unauthorized:blocked-user"}, Kind.AUTH_DEAD, "account_marker_in_band"),
+    ({"err_code": "invalid_request", "err_message": "Unknown aspect ratio"},
+     Kind.BAD_REQUEST, "invalid_request"),
+    ({"err_code": "moderated", "error": "no"}, Kind.MODERATION, "moderated"),
+    ({"err_code": "anti_bot"}, Kind.ANTI_BOT, "anti_bot_text"),
+    ({"err_code": "internal_error", "err_msg": "Internal error"}, Kind.TRANSIENT, None),
+    ({"err_code": 8}, Kind.QUOTA, "quota_code"),
+    ({}, Kind.TRANSIENT, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("message", "kind", "marker"), IMAGINE)
+def test_error_on_the_socket_for_pictures(
+    message: dict[str, Any], kind: Kind, marker: str | None
+) -> None:
+    profile = load_profile("2026-08")
+    decoder = ImagineDecoder(
+        profile.images.socket, request="r1", expected=1, sought=Sought(account="a1")
+    )
+    decoder.feed(json.dumps({"type": "error", **message}).encode())
+    evidence = in_band_evidence(decoder.error)
+    observed = judge(profile.errors, evidence, operation="imagine", stage=Stage.SENT)
+
+    assert told(observed) == (kind, Stage.SENT, marker)
+    assert decoder.done
+    assert decoder.drift == set()
+
+
+PREFERENCE = [  # 8.4, 8.5
+    (7, "not allowed", Kind.NOT_ENTITLED, "not_entitled"),
+    (9, "not allowed", Kind.NOT_ENTITLED, "not_entitled"),
+    (7, ANTI_BOT, Kind.ANTI_BOT, "anti_bot_text"),
+    (7, LOST, Kind.AUTH_DEAD, "account_marker_in_band"),
+    (16, "no", Kind.AUTH_FAIL, "unauthenticated_code"),
+    (8, "slow down", Kind.QUOTA, "quota_code"),
+    (4, "late", Kind.TRANSIENT, None),
+    (14, "gone", Kind.TRANSIENT, None),
+    (13, "failed to decode protobuf", Kind.TRANSIENT, None),
+    (3, "Field mask must be provided", Kind.BAD_REQUEST, "bad_request_code"),
+]
+
+
+@pytest.mark.parametrize(("status", "text", "kind", "marker"), PREFERENCE)
+def test_status_of_the_preference(status: int, text: str, kind: Kind, marker: str | None) -> None:
+    evidence = Evidence(codes=(status,), text=text.lower())
+    rules = load_profile("2026-08").errors
+    observed = judge(rules, evidence, operation="prefer_nsfw", stage=Stage.REFUSED)
+
+    assert told(observed) == (kind, Stage.REFUSED, marker)
+
+
 @pytest.mark.parametrize(
     ("retry_after", "body", "seconds"),
     [
@@ -261,6 +320,7 @@ def test_seconds_until_quota_refills(retry_after: str, body: str, seconds: float
 
 
 def test_every_rule_is_shown_by_a_row() -> None:
-    shown = {row[3] for row in BODIES} | {row[2] for row in (*IN_BAND, *FRAMES)} | {"media_policy"}
+    shown = {row[3] for row in (*BODIES, *PREFERENCE)} | {"media_policy"}
+    shown |= {row[2] for row in (*IN_BAND, *FRAMES, *IMAGINE)}
 
     assert {rule.name for rule in load_profile("2026-08").errors} == shown - {None}

@@ -246,6 +246,11 @@ def test_new_profile_needs_only_a_data_file(tmp_path: Path) -> None:
         ('extends = "2026-04"\n[chat]\nshape = "gateway"', "not described"),
         ('extends = "2026-08"\n[gateway]\npath = "/{who}"', "unknown placeholder"),
         ('extends = "2026-08"\n[gateway.session]\nx = "{mode}"', "unknown placeholder"),
+        ('extends = "2026-08"\n[images.socket.properties]\nx = "{mode}"', "unknown placeholder"),
+        ('extends = "2026-08"\n[edit.bodies.assets]\nx = "{prompt}"', "unknown placeholder"),
+        ('extends = "2026-04"\n[video.several]\nx = "{mode}"', "unknown placeholder"),
+        ('extends = "2026-04"\n[video]\nshape = "text"', "video has no body 'text'"),
+        ('extends = "2026-04"\n[preference]\non = "!"', "preference"),
     ],
 )
 def test_wrong_profile_is_refused(tmp_path: Path, text: str, reason: str) -> None:

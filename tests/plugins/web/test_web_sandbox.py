@@ -61,7 +61,7 @@ FAULTS = [
     *knobs("account_state", state=("session_lost", "expired", "blocked", "suspended")),
     *knobs("cf_challenge", status=(403, 503)),
     *knobs("anti_bot", place=("http", "in_band", "silent")),
-    *knobs("rate_limit", place=("http", "in_band", "text", "late", "stream_error")),
+    *knobs("rate_limit", place=("http", "in_band", "text", "late", "stream_error", "card")),
     *knobs("rate_limit", place=("http",), retry_after_s=(0, 30)),
     *knobs("cut", lines=(0, 2, 5), bytes=(0, 3), mode=("clean", "reset")),
     *knobs("malformed", form=("junk", "truncated", "utf8", "types", "duplicate_keys")),

@@ -14,21 +14,14 @@ from grokgate.upstream import (
     Event,
     Finished,
     Kind,
-    Observation,
     Secret,
     Stage,
     Started,
     TextDelta,
-    UpstreamFailure,
 )
+from plugins.web.talk_world import ANSWER, ASK, DONE, UID, WHO, answer, text, whole
 
 pytestmark = pytest.mark.anyio
-
-ASK = Conversation.of_text("Why?")
-UID = "7d1c0c5e-2f6b-4b0e-9a53-0d8f5f0e1a11"
-OLD_UID = "00000000-2f6b-4b0e-9a53-0d8f5f0e1a11"
-WHO = b'{"status":"authenticated","session":{"userId":"%s"}}' % UID.encode()
-DONE: dict[str, Any] = {"response": {"status": "completed"}}
 
 Script = Callable[[Any], Awaitable[None]]
 
@@ -36,61 +29,6 @@ Script = Callable[[Any], Awaitable[None]]
 @pytest.fixture
 def account() -> Account:
     return Account(id="a1", pool="ssoBasic", credential=Secret("secret-a"), kept={"user_id": UID})
-
-
-@pytest.fixture
-def stranger() -> Account:
-    """An account whose user id is not known yet."""
-    return Account(id="a1", pool="ssoBasic", credential=Secret("secret-a"))
-
-
-@pytest.fixture
-def talk(open_session: Any, server: Any) -> Any:
-    """Ask over the gateway; returns the events and, if it failed, the observation."""
-
-    async def ask(
-        account: Account, attempt: Any, request: Conversation = ASK, **settings: Any
-    ) -> tuple[list[Event], Observation | None]:
-        found: list[Event] = []
-        choices = {"protocol": "2026-08", **settings}
-        with anyio.fail_after(10):
-            async with open_session(server, account, attempt, **choices) as session:
-                try:
-                    async with aclosing(session.converse(request)) as events:
-                        async for event in events:
-                            found.append(event)  # noqa: PERF401 - what came before a failure counts
-                except UpstreamFailure as failure:
-                    return found, failure.observation
-        return found, None
-
-    return ask
-
-
-def text(piece: str) -> dict[str, Any]:
-    return {"chunk": {"text": {"text": piece, "channel": "CHANNEL_ASSISTANT_RESPONSE"}}}
-
-
-async def answer(peer: Any) -> None:
-    """Answer what was asked, to its end."""
-    await peer.event()
-    await peer.event()
-    await peer.tell("response.created", response={"id": "r1"})
-    for piece in ("Be", "cause."):
-        await peer.tell("response.chunk", **text(piece))
-    await peer.tell("response.done", **DONE)
-
-
-async def whole(visit: Any) -> None:
-    if "upgrade" not in visit.headers:
-        await visit.reply(WHO)
-        return
-    peer = await visit.upgrade()
-    await peer.open_session()
-    await answer(peer)
-    await peer.part()
-
-
-ANSWER = [Started(), TextDelta(text="Be"), TextDelta(text="cause."), Finished()]
 
 
 async def test_conversation(server: Any, account: Any, attempt: Any, talk: Any) -> None:
@@ -156,43 +94,6 @@ async def test_settings_reach_the_session(
     assert ("disable_web_search" in grok) == ("disable_x_search" in grok) == (not search)
 
 
-async def test_user_id_is_asked_once_and_kept(
-    server: Any, stranger: Any, attempt: Any, talk: Any
-) -> None:
-    server.script = whole
-    found, _ = await talk(stranger, attempt)
-
-    first, second = server.visits
-    assert found == ANSWER
-    assert (first.path, second.path) == ("/api/auth/session", f"/ws/mgw/?uid={UID}")
-    assert first.headers["cookie"] == "sso=secret-a; sso-rw=secret-a"
-    assert not {"x-statsig-id", "content-type"} & set(first.headers)
-    assert attempt.kept == {"user_id": UID}
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "kind", "stage"),
-    [
-        (200, b'{"status":"unauthenticated"}', Kind.AUTH_DEAD, Stage.REFUSED),
-        (200, b'{"status":"blocked"}', Kind.AUTH_DEAD, Stage.REFUSED),
-        (200, b'{"session":{"userId":"me"}}', Kind.MALFORMED, Stage.UNSENT),
-        (200, b"<html>", Kind.MALFORMED, Stage.UNSENT),
-        (401, b'{"error":{"code":16}}', Kind.AUTH_FAIL, Stage.REFUSED),
-        (403, b"<html>Just a moment...", Kind.CHALLENGE, Stage.REFUSED),
-        (500, b"oops", Kind.TRANSIENT, Stage.UNSENT),
-    ],
-)
-async def test_account_that_is_none(
-    server: Any, stranger: Any, attempt: Any, talk: Any,
-    *, status: int, body: bytes, kind: Kind, stage: Stage,
-) -> None:  # fmt: skip
-    server.script = lambda visit: visit.reply(body, status)
-    _, observed = await talk(stranger, attempt)
-
-    assert (observed.kind, observed.stage) == (kind, stage)
-    assert (len(server.visits), attempt.sent_count, attempt.kept) == (1, 0, {})
-
-
 @pytest.mark.parametrize(
     ("status", "body", "kind", "stage"),
     [
@@ -226,28 +127,6 @@ async def test_refused_upgrade(
 
     assert (observed.kind, observed.stage, observed.status) == (kind, stage, status)
     assert attempt.sent_count == 0
-
-
-async def test_user_id_that_changed_is_learned_anew(server: Any, attempt: Any, talk: Any) -> None:
-    async def script(visit: Any) -> None:
-        if visit.path.endswith(f"uid={OLD_UID}"):
-            await visit.reply(b"wrong uid", 400)
-        await whole(visit)
-
-    server.script = script
-    known = Account(id="a1", pool="p", credential=Secret("s"), kept={"user_id": OLD_UID})
-    found, _ = await talk(known, attempt)
-
-    assert (found, attempt.kept) == (ANSWER, {"user_id": UID})
-
-
-async def test_note_that_is_no_user_id_is_not_sent(server: Any, attempt: Any, talk: Any) -> None:
-    server.script = whole
-    odd = Account(id="a1", pool="p", credential=Secret("s"), kept={"user_id": f"{UID}; sso=other"})
-    found, _ = await talk(odd, attempt)
-
-    assert (found, attempt.kept) == (ANSWER, {"user_id": UID})
-    assert not any("other" in visit.headers["cookie"] for visit in server.visits)
 
 
 async def test_slow_reader_is_not_the_upstreams_silence(

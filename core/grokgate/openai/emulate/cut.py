@@ -8,6 +8,13 @@ from typing import Literal
 
 from grokgate.openai.emulate.stops import Stops
 from grokgate.openai.usage import Estimate
+from grokgate.upstream import Finished
+
+
+class StoppedAt(Finished, frozen=True, kw_only=True, tag=True):
+    """The end of an answer that came to a stop sequence."""
+
+    sequence: str
 
 
 class Cutter:
@@ -25,6 +32,11 @@ class Cutter:
         self._most = most
         self._text = Estimate()
         self._thought = Estimate()
+
+    @property
+    def stopped_at(self) -> str | None:
+        """The stop sequence that ended the answer."""
+        return self._stops.found if self.ended == "stop" else None
 
     @property
     def left(self) -> int | None:

@@ -7,6 +7,8 @@ class Stops:
     """Watches an answer for the first of *texts* to be complete, the longest where several are."""
 
     def __init__(self, texts: Sequence[str]) -> None:
+        self.found: str | None = None
+        """The one that came."""
         self._watches = [_Watch(text) for text in texts if text]
         self._held = ""
         """End of the answer that may be the beginning of one of them."""
@@ -15,10 +17,12 @@ class Stops:
         """Take the next piece; return what stands before any of the texts, and whether one came."""
         if not self._watches:
             return piece, False
-        ends = [(end, -watch.size) for watch in self._watches if (end := watch.feed(piece))]
+        ends = [
+            (end, -watch.size, watch.text) for watch in self._watches if (end := watch.feed(piece))
+        ]
         text, held = self._held + piece, len(self._held)
         if ends:
-            end, size = min(ends)
+            end, size, self.found = min(ends)
             self._held = ""
             return text[: held + end + size], True
         begun = max(watch.matched for watch in self._watches)
@@ -39,12 +43,12 @@ class _Watch:
         self.size = len(text)
         self.matched = 0
         """Characters of the text that the answer ends with."""
-        self._text = text
+        self.text = text
         self._shorter = _borders(text)
 
     def feed(self, piece: str) -> int:
         """Return the place in *piece* after the first complete text; 0: none ends in it."""
-        text, matched, place = self._text, self.matched, 0
+        text, matched, place = self.text, self.matched, 0
         while place < len(piece):
             if not matched:
                 place = piece.find(text[0], place)

@@ -16,17 +16,17 @@ from msgspec import Struct, structs
 from grokgate.errors import EmptyResponse, GatewayError, UpstreamError
 from grokgate.openai.emulate.block import RawCall
 from grokgate.openai.emulate.calls import judge
-from grokgate.openai.emulate.cut import Cutter
+from grokgate.openai.emulate.cut import Cutter, StoppedAt
 from grokgate.openai.emulate.sieve import Sieve
 from grokgate.openai.emulate.tools import correction, demand
 from grokgate.openai.emulate.wanted import Wanted
+from grokgate.openai.emulate.written import Written
 from grokgate.openai.ids import new_id
-from grokgate.openai.usage import Estimate
+from grokgate.openai.usage import Estimate, told
 from grokgate.upstream import Citation, Event, Finished, TextDelta, ThinkingDelta, ToolCall
 
-MOST_QUOTED = 512 * 1024
-"""Characters of an answer that a correction repeats."""
 _NOT_NOW = "None of these tools may be called in this turn."
+_NO_CALL = "The model did not call a tool, though it was asked twice."
 _NO_OBJECT = "The upstream's answer does not have the wanted JSON form."
 
 
@@ -75,9 +75,7 @@ class Turn:
         self._held: list[Event] = []
         """Waits for the first call, where one is required."""
         self._kept: list[Event] = []
-        self._raw: list[str] = []
-        self._raw_length = self._leading = 0
-        self._begun = False
+        self._written = Written()
         self._buffered: list[str] = []
         """Text of a JSON form."""
         self._citations: list[Citation] = []
@@ -99,7 +97,7 @@ class Turn:
     @property
     def raw(self) -> str:
         """The end of what the model wrote."""
-        return "".join(self._raw)[-MOST_QUOTED:]
+        return self._written.end
 
     @property
     def delivered(self) -> int:
@@ -144,20 +142,12 @@ class Turn:
 
     def closing(self, extra: Finished | None) -> Finished:
         """Return the end marker; *extra* is that of a second answer."""
+        usage = told([end for end in (self.finished, extra) if end is not None])
+        sequence = self._cutter.stopped_at
+        if sequence is not None:
+            return StoppedAt(usage=usage, sequence=sequence)
         reason = "length" if self._cutter.ended == "length" else self._reason
-        usages = [end.usage for end in (self.finished, extra) if end is not None]
-        told = [usage for usage in usages if usage is not None]
-        if not told or len(told) < len(usages):
-            return Finished(reason=reason)
-        first, *others = told
-        for other in others:
-            first = structs.replace(
-                first,
-                input=first.input + other.input,
-                output=first.output + other.output,
-                reasoning=first.reasoning + other.reasoning,
-            )
-        return Finished(reason=reason, usage=first)
+        return Finished(reason=reason, usage=usage)
 
     @property
     def is_good(self) -> bool:
@@ -186,23 +176,11 @@ class Turn:
     def _say(self, text: str) -> list[Event]:
         if self._sieve is None and self._format is None:
             return self._show(text)
-        self._note(text)
+        self._written.add(text)
         if self._sieve is None:
             return self._show(text)
         out = self._show(self._sieve.feed(text))
         return out + self._judge()
-
-    def _note(self, text: str) -> None:
-        """Keep what the model wrote, to quote its end; count the blanks it began with."""
-        if not self._begun:
-            begun = text.lstrip()
-            self._leading += len(text) - len(begun)
-            self._begun = bool(begun)
-        self._raw.append(text)
-        self._raw_length += len(text)
-        if self._raw_length > 2 * MOST_QUOTED:
-            self._raw = [self.raw]
-            self._raw_length = MOST_QUOTED
 
     def _show(self, text: str) -> list[Event]:
         if self._format is None:
@@ -266,7 +244,7 @@ class Turn:
     def _lacks(self) -> Again | None:
         """Say why the upstream has to be asked again; None: the answer will do."""
         if self._correction:
-            error = EmptyResponse() if self._must_call else None
+            error = EmptyResponse(_NO_CALL) if self._must_call else None
             return Again(
                 correction=self._correction,
                 only_calls=True,
@@ -276,7 +254,9 @@ class Turn:
             )
         if self._must_call:
             say = demand(self._wanted.choice)
-            return Again(correction=say, only_calls=True, is_new=True, error=EmptyResponse())
+            return Again(
+                correction=say, only_calls=True, is_new=True, error=EmptyResponse(_NO_CALL)
+            )
         if self._judged and not self._length and not "".join(self._buffered).strip():
             say = correction([_NOT_NOW])
             return Again(correction=say, only_calls=False, error=EmptyResponse())
@@ -310,5 +290,5 @@ class Turn:
         if self._sieve is None and self._format is None:
             return 0
         if self._object:
-            return max(0, "".join(self._buffered).find(self._object)) + self._leading
-        return self._leading
+            return max(0, "".join(self._buffered).find(self._object)) + self._written.leading
+        return self._written.leading

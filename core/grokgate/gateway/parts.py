@@ -1,0 +1,229 @@
+"""Builds the parts of a gateway that need many of its others; starts and stops nothing."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+from grokgate.catalog import Catalog
+from grokgate.contexts import Context
+from grokgate.dispatch import Dispatch
+from grokgate.dispatch.explain import Explainer
+from grokgate.dispatch.journal import Journal
+from grokgate.dispatch.preparing import Preparation
+from grokgate.doctor import Examiner
+from grokgate.drain import Drain
+from grokgate.drift import Drift
+from grokgate.fetch import GuardedFetch
+from grokgate.keys import KeyRing
+from grokgate.media import MediaServices, open_media
+from grokgate.observers import Observers, count_call
+from grokgate.plugin.records import CallRecord
+from grokgate.refresh import Refresh
+from grokgate.run_options import RunOptions
+from grokgate.scheduler.cost import CostTable
+from grokgate.scheduler.memory import MemoryHome
+from grokgate.settings import SettingsStore, Snapshot
+from grokgate.spool import Room
+from grokgate.stores import Stores
+from grokgate.telemetry import Metrics
+from grokgate.tokens import TokenRecord, TokenStore
+from grokgate.upstream import Clock, UpstreamContext, UpstreamSpec
+from grokgate.upstreams import Upstreams
+
+
+class Parts(Protocol):
+    """What is looked up in a gateway; from ``keys`` on it exists while it runs."""
+
+    options: RunOptions
+    clock: Clock
+    rng: random.Random
+    log: Any
+    settings: SettingsStore
+    specs: Mapping[str, UpstreamSpec]
+    owners: Mapping[str, str]
+    contexts: Mapping[str, Context]
+    catalog: Catalog
+    rules: CostTable
+    metrics: Metrics
+    drift: Drift
+    drain: Drain
+    room: Room
+    observers: Observers
+    keys: KeyRing
+    tokens: TokenStore
+    home: MemoryHome
+    journal: Journal
+
+    def public_base(self) -> str:
+        """Return the origin of links."""
+        ...
+
+    def is_active(self, key_id: str) -> bool:
+        """Tell whether links of this key hold."""
+        ...
+
+
+def make_media(gateway: Parts, stores: Stores) -> MediaServices:
+    """Open what is stored as files."""
+    services = open_media(
+        stores.database,
+        stores.vault,
+        data_dir=gateway.options.data_dir,
+        clock=gateway.clock,
+        settings=_settings(gateway),
+        base=gateway.public_base,
+        is_active=gateway.is_active,
+        room=gateway.room,
+        log=gateway.log,
+    )
+    gateway.metrics.watch_total("cache_evictions", lambda: services.cleaning.evicted)
+    return services
+
+
+def make_home(gateway: Parts) -> MemoryHome:
+    """Make the home of an empty ledger."""
+    return MemoryHome(
+        specs=tuple(gateway.specs.values()),
+        settings=_settings(gateway),
+        clock=gateway.clock,
+        rng=gateway.rng,
+        log=gateway.log,
+        writer=gateway.tokens.write_states,
+    )
+
+
+def make_journal(gateway: Parts, stores: Stores) -> Journal:
+    """Make what keeps decisions."""
+    return Journal(
+        stores.database,
+        gateway.home.decisions,
+        clock=gateway.clock,
+        delay_s=lambda: gateway.settings.snapshot.token.save_delay_ms / 1000,
+        log=gateway.log,
+    )
+
+
+def make_explainer(gateway: Parts) -> Explainer:
+    """Make what tells about decisions."""
+    return Explainer(
+        home=gateway.home,
+        journal=gateway.journal,
+        catalog=gateway.catalog,
+        keys=gateway.keys,
+        records=lambda: gateway.tokens.records,
+        specs=gateway.specs,
+        rules=gateway.rules,
+        settings=_settings(gateway),
+    )
+
+
+def make_examiner(
+    gateway: Parts, upstreams: Upstreams, *, spent: Callable[[str], None] | None = None
+) -> Examiner:
+    """Make what tries accounts; *spent* is told of those whose quota it used."""
+    return Examiner(
+        upstreams=upstreams,
+        records=gateway.tokens.records,
+        catalog=gateway.catalog,
+        section=lambda upstream: gateway.contexts[gateway.owners[upstream]].settings,
+        settings=_settings(gateway),
+        clock=gateway.clock,
+        spent=spent,
+        log=gateway.log,
+    )
+
+
+def make_upstreams(gateway: Parts) -> Upstreams:
+    """Make the drivers, closed."""
+    owners = {upstream: gateway.contexts[gateway.owners[upstream]] for upstream in gateway.specs}
+    contexts = {
+        upstream: UpstreamContext(
+            settings=partial(getattr, owner, "settings"), log=owner.log, clock=gateway.clock
+        )
+        for upstream, owner in owners.items()
+    }
+    return Upstreams(gateway.specs, contexts, gateway.tokens.records, plugins=gateway.owners)
+
+
+def make_refresh(gateway: Parts, upstreams: Upstreams) -> Refresh:
+    """Make what surveys accounts, told of edits and of calls that ask for it."""
+    refresh = Refresh(
+        home=gateway.home,
+        upstreams=upstreams,
+        records=gateway.tokens.records,
+        edits=gateway.tokens,
+        buckets=gateway.catalog.buckets,
+        settings=_settings(gateway),
+        clock=gateway.clock,
+        rng=gateway.rng,
+        log=gateway.log,
+        on_error=gateway.metrics.quota_sync_failed,
+        drifted=partial(_drifted, gateway),
+    )
+
+    async def edited(records: Sequence[TokenRecord]) -> None:
+        await gateway.home.edited(records)
+        refresh.edited(records)
+
+    gateway.tokens.subscribe(edited)
+    gateway.home.subscribe(refresh.soon)
+    return refresh
+
+
+def make_dispatch(gateway: Parts, upstreams: Upstreams, refresh: Refresh) -> Dispatch:
+    """Make what carries out calls."""
+    dispatch = Dispatch(
+        home=gateway.home,
+        upstreams=upstreams,
+        wires=gateway.catalog.wires,
+        rules=gateway.rules,
+        settings=_settings(gateway),
+        clock=gateway.clock,
+        rng=gateway.rng,
+        log=gateway.log,
+        finished=partial(_call_finished, gateway),
+        survey=refresh.on_demand,
+        drifted=partial(_drifted, gateway),
+        blamed=gateway.metrics.plugin_fault,
+        aborted=gateway.metrics.upstream_aborted,
+        day_begins=lambda: gateway.settings.snapshot.quota.tz_offset_minutes,
+    )
+    gateway.metrics.watch_total("retry_budget_exhausted", lambda: dispatch.budget.exhausted)
+    return dispatch
+
+
+def make_fetch(gateway: Parts) -> GuardedFetch:
+    """Make the guarded way to addresses that clients give."""
+    return GuardedFetch(
+        lambda: gateway.settings.snapshot.limits,
+        gateway.options.data_dir / "tmp",
+        log=gateway.log,
+        room=gateway.room,
+    )
+
+
+def make_preparation(gateway: Parts) -> Preparation:
+    """Make what keeps candidates ready for the models on offer."""
+    return Preparation(
+        home=gateway.home,
+        catalog=gateway.catalog,
+        specs=gateway.specs,
+        settings=_settings(gateway),
+    )
+
+
+def _settings(gateway: Parts) -> Callable[[], Snapshot]:
+    return lambda: gateway.settings.snapshot
+
+
+def _drifted(gateway: Parts, upstream: str, operation: str, path: str) -> None:
+    gateway.metrics.drift_seen(operation)
+    chain = gateway.settings.snapshot.profiles[upstream].chain
+    gateway.drift.seen(upstream, chain[0] if chain else "", operation, path)
+
+
+def _call_finished(gateway: Parts, _plugin: str, record: CallRecord) -> None:
+    count_call(gateway.metrics, record, draining=gateway.drain.draining)
+    gateway.journal.ended(record)
+    gateway.observers(record)

@@ -1,0 +1,191 @@
+"""Runs background work of plugins beside the requests; nothing of it outlives the process.
+
+```text
+start ──> running ──> ended
+             ├─ cancel, end of the grace of a shutdown ──> cancelled ──≤ 2 s──> ended
+             └─ exception ──> logged ──> ended
+```
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeAlias
+
+import anyio
+from anyio import CancelScope
+from anyio.abc import TaskGroup
+from msgspec import Struct
+
+from grokgate.drain import Drain
+from grokgate.errors import Overloaded
+
+Work: TypeAlias = Callable[[], Awaitable[None]]
+
+MOST: Final = 256
+"""Jobs of a process; each may hold an account for minutes, and a conversation in memory."""
+ENDING_S: Final = 2.0
+"""What a cancelled job has for what it shields; less than a drain waits then (`drain.CUT_S`)."""
+
+
+class JobId(Struct, frozen=True, kw_only=True):
+    """What tells running jobs apart."""
+
+    plugin: str
+    kind: str
+    key: str
+    owner: str
+
+
+class Job:
+    """A job that was started (`grokgate.plugin.Job`); used from its event loop only."""
+
+    def __init__(self, work: Work, *, ending_s: float) -> None:
+        self.work = work
+        """What it was started with."""
+        self._ending_s = ending_s
+        self._scope = CancelScope()
+        self._ended = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._forced = False
+
+    def cancel(self) -> None:
+        """Cancel the work, and end it by force if it is still there after its time to end."""
+        if self._scope.cancel_called or self._ended.is_set():
+            return
+        self._scope.cancel()
+        asyncio.get_running_loop().call_later(self._ending_s, self._end)
+
+    async def wait(self) -> None:
+        """Wait until the work has ended in whatever way."""
+        await self._ended.wait()
+
+    async def run(self) -> None:
+        """Do the work; called once, in a task of its own."""
+        self._task = asyncio.current_task()
+        try:
+            with self._scope:
+                await self.work()
+        except asyncio.CancelledError:
+            if not self._forced:
+                raise
+        finally:
+            self._task = None
+            self._ended.set()
+
+    def _end(self) -> None:
+        """Cancel the task itself, which no shield keeps out."""
+        if self._task is not None:
+            self._forced = True
+            self._task.cancel()
+
+
+class Jobs:
+    """Owns the jobs of a process.
+
+    Args:
+        drain: Waits for jobs as for requests; when its grace is over they are cancelled.
+        on_fault: Told the plugin of a job that raised.
+        log: A bound structlog logger.
+        ending_s: What a cancelled job has for what it shields.
+    """
+
+    def __init__(
+        self,
+        drain: Drain,
+        *,
+        on_fault: Callable[[str], None],
+        log: Any,
+        ending_s: float = ENDING_S,
+    ) -> None:
+        self._drain = drain
+        self._ending_s = ending_s
+        self._on_fault = on_fault
+        self._log = log
+        self._running: dict[JobId, Job] = {}
+        self._group: TaskGroup | None = None
+
+    def for_plugin(self, plugin: str) -> "PluginJobs":
+        """Return what *plugin* may see."""
+        return PluginJobs(self, plugin)
+
+    @asynccontextmanager
+    async def accepting(self) -> AsyncIterator[None]:
+        """Take jobs until the context is left; then they are cancelled and waited for."""
+        inside: Exception | None = None
+        async with anyio.create_task_group() as group:
+            watch = CancelScope()
+            group.start_soon(self._cancel_at_cut, watch)
+            self._group = group
+            try:
+                yield
+            except Exception as error:  # noqa: BLE001 - raised below: the group would wrap it
+                inside = error
+            finally:
+                self._group = None
+                watch.cancel()
+                self._cancel_all()
+        if inside is not None:
+            raise inside
+
+    def start(self, job_id: JobId, work: Work) -> Job:
+        """Run *work* in a task of its own.
+
+        Raises:
+            Overloaded: Too many jobs run, or no more are taken.
+            ValueError: A job with this id runs.
+        """
+        if self._group is None or self._drain.draining:
+            raise Overloaded("The gateway is shutting down.")
+        if len(self._running) >= MOST:
+            raise Overloaded
+        if job_id in self._running:
+            raise ValueError(f"a job of kind {job_id.kind!r} runs under this key already")
+        job = self._running[job_id] = Job(work, ending_s=self._ending_s)
+        self._drain.enter()
+        self._group.start_soon(self._fenced, job_id, job)
+        return job
+
+    def find(self, job_id: JobId) -> Job | None:
+        """Return the running job."""
+        return self._running.get(job_id)
+
+    async def _fenced(self, job_id: JobId, job: Job) -> None:
+        try:
+            await job.run()
+        except Exception:  # noqa: BLE001 - a fence: a job's fault is its plugin's
+            self._on_fault(job_id.plugin)
+            self._log.exception(
+                "job_failed", plugin=job_id.plugin, kind=job_id.kind, key_id=job_id.owner
+            )
+        finally:
+            del self._running[job_id]
+            self._drain.leave()
+
+    async def _cancel_at_cut(self, watch: CancelScope) -> None:
+        with watch:
+            await self._drain.cut.wait()
+            self._cancel_all()
+
+    def _cancel_all(self) -> None:
+        for job in self._running.values():
+            job.cancel()
+
+
+class PluginJobs:
+    """The jobs of one plugin (`grokgate.plugin.Jobs`)."""
+
+    def __init__(self, jobs: Jobs, plugin: str) -> None:
+        self._jobs = jobs
+        self._plugin = plugin
+
+    def start(self, kind: str, key: str, work: Work, *, owner: str) -> Job:
+        """Run *work* beside the requests."""
+        return self._jobs.start(self._id(kind, key, owner), work)
+
+    def find(self, kind: str, key: str, *, owner: str) -> Job | None:
+        """Return the running job; None: ended, unknown, or another owner's."""
+        return self._jobs.find(self._id(kind, key, owner))
+
+    def _id(self, kind: str, key: str, owner: str) -> JobId:
+        return JobId(plugin=self._plugin, kind=kind, key=key, owner=owner)

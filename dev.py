@@ -8,8 +8,9 @@
     python3 dev.py defaults       write config.defaults.toml anew
 
 What is made stays in the checkout: the installer in .uv/, the packages in .venv/, the Node packages
-that tests use in .node/. Each holds a note of what it was made from, written last, so that
-a changed requirement is followed and an interrupted run is made good by the next one.
+that tests use in .node/, clients under test that cannot share .venv/ in .clients/. Each holds
+a note of what it was made from, written last, so that a changed requirement is followed and
+an interrupted run is made good by the next one.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,12 +35,15 @@ ROOT = Path(__file__).resolve().parent
 UV = ROOT / ".uv"
 VENV = ROOT / ".venv"
 NODE = ROOT / ".node"
+CLIENTS = ROOT / ".clients"
 REQUIREMENTS = ROOT / "requirements"
 NODE_FILES = ("package.json", "package-lock.json")
 NOTE = "made-from.json"
 
 # `serve` needs no test tools, but the build backend that makes the checkout importable.
 SETS = {"base": ("base.txt", "build.txt"), "dev": ("dev.txt",)}
+CLIENT = "client-"
+"""Prefix of dependency groups and requirement files; one environment each."""
 MIN_NODE = 22
 
 
@@ -55,6 +60,8 @@ def main(arguments: Sequence[str]) -> int:
         print(__doc__)
         return 0 if arguments[:1] in (["-h"], ["--help"], ["help"]) else 2
     os.chdir(ROOT)
+    if not os.environ.get("HOME"):  # tools would take an empty one for the working folder
+        os.environ.pop("HOME", None)
     return verbs[arguments[0]](arguments[1:])
 
 
@@ -68,15 +75,14 @@ def serve(arguments: Sequence[str]) -> int:
 def test(arguments: Sequence[str]) -> int:
     """Run every check, then every test; pytest's exit code comes first."""
     prepare("dev")
-    node, missing = prepare_node()
+    node, missing = prepare_clients()
     env = environment()
     if node is not None:
         env["PATH"] = f"{node.parent}{os.pathsep}{env['PATH']}"
-    if arguments:
-        return subprocess.call([tool("pytest"), *arguments], env=env)
     report = Report()
-    check(report)
-    report.run("pytest", [tool("pytest")], env=env)
+    if not arguments:
+        check(report)
+    report.run("pytest", [tool("pytest"), *arguments], env=env)
     report.show(missing)
     broken = bool(missing) and os.environ.get("CI", "").lower() in ("1", "true")
     return report.codes["pytest"] or int(any(report.codes.values()) or broken)
@@ -93,6 +99,8 @@ def lint(_arguments: Sequence[str]) -> int:
 
 def lock(arguments: Sequence[str]) -> int:
     """Compile all requirement files: universal, with hashes, without hosts."""
+    import tomllib  # noqa: PLC0415 - an older python3 has none, and is to be told what is needed
+
     with alone():
         prepare_uv()
         base, build = REQUIREMENTS / "base.txt", REQUIREMENTS / "build.txt"
@@ -101,8 +109,11 @@ def lock(arguments: Sequence[str]) -> int:
         compile_requirements(build, ["--group", f"{group}build", "-c", str(base), *arguments])
         dev = ["pyproject.toml", "--group", f"{group}dev", "-c", str(base), "-c", str(build)]
         compile_requirements(REQUIREMENTS / "dev.txt", [*dev, *arguments])
-        uv = ["--group", f"{group}bootstrap", *arguments]
-        compile_requirements(REQUIREMENTS / "uv.txt", uv)
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+        clients = [name for name in project["dependency-groups"] if name.startswith(CLIENT)]
+        for name, file in [("bootstrap", "uv"), *((name, name) for name in clients)]:
+            wanted = ["--group", f"{group}{name}", *arguments]
+            compile_requirements(REQUIREMENTS / f"{file}.txt", wanted)
     return lock_node()
 
 
@@ -163,11 +174,42 @@ def prepare_venv(wanted: str) -> None:
     write_note(VENV, note)
 
 
+def prepare_clients() -> tuple[Path | None, list[str]]:
+    """Install, side by side, all clients under test; return node and what could not be had."""
+    files = sorted(REQUIREMENTS.glob(f"{CLIENT}*.txt"))
+    with alone(), ThreadPoolExecutor() as pool:
+        environments = pool.map(prepare_client, files)
+        node, missing = prepare_node()
+        return node, [*missing, *(what for found in environments for what in found)]
+
+
+def prepare_client(file: Path) -> list[str]:
+    """Make the environment of a client that cannot share `.venv`; return what could not be had."""
+    name = file.stem.removeprefix(CLIENT)
+    folder = CLIENTS / name
+    python = folder / "bin" / "python"
+    version = "{}.{}".format(*sys.version_info)
+    note = {"root": str(ROOT), "python": version, "requirements": digest(file)}
+    if read_note(folder) == note and python.exists():
+        return []
+    uv = str(UV / "bin" / "uv")
+    install = [uv, "pip", "sync", "-q", "--python", str(python)]
+    try:
+        make = [uv, "venv", "-q", "--clear", "--python", sys.executable, str(folder)]
+        step(f"making .clients/{name}", make)
+        step(f"installing the locked packages of {name}", [*install, "--require-hashes", str(file)])
+    except Failed as error:
+        shutil.rmtree(folder, ignore_errors=True)  # tests leave out what is not there at all
+        return [f"the environment of {name} ({error}): the tests of that client"]
+    write_note(folder, note)
+    return []
+
+
 def prepare_node() -> tuple[Path | None, list[str]]:
     """Install the Node packages that tests use; return node and what could not be had."""
     node = find_node()
     if node is None:
-        return None, [f"Node {MIN_NODE} or newer: the tests of the Node SDK"]
+        return None, [f"Node {MIN_NODE} or newer: the tests of clients for Node"]
     note = {"requirements": digest(*(REQUIREMENTS / "node" / name for name in NODE_FILES))}
     if read_note(NODE) == note:
         return node, []
@@ -178,7 +220,8 @@ def prepare_node() -> tuple[Path | None, list[str]]:
     try:
         step("installing the Node packages into .node", npm(node, "ci"), cwd=NODE)
     except Failed as error:
-        return node, [f"the Node packages ({error}): the tests of the Node SDK"]
+        shutil.rmtree(NODE, ignore_errors=True)
+        return node, [f"the Node packages ({error}): the tests of clients for Node"]
     write_note(NODE, note)
     return node, []
 
@@ -215,6 +258,11 @@ def lock_node() -> int:
         raise Failed(f"Node {MIN_NODE} or newer is needed for requirements/node")
     command = npm(node, "install", "--package-lock-only")
     step("compiling requirements/node", command, cwd=REQUIREMENTS / "node")
+    lock_file = REQUIREMENTS / "node" / "package-lock.json"
+    locked = json.loads(lock_file.read_text())
+    for package in locked["packages"].values():
+        package.pop("funding", None)  # the only addresses that are left
+    lock_file.write_text(json.dumps(locked, indent=2, ensure_ascii=False) + "\n")
     return 0
 
 
@@ -244,7 +292,7 @@ class Report:
         """Run a command to its end, whatever its exit code."""
         print(f"\n== {name}", flush=True)
         started = time.monotonic()
-        self.codes[name] = subprocess.call(command, env=env or environment())
+        self.codes[name] = call(command, env or environment())
         self.seconds[name] = time.monotonic() - started
 
     def show(self, missing: Sequence[str]) -> None:
@@ -267,10 +315,20 @@ def step(
     """Run a command that must succeed, saying what is done and how long it took."""
     print(f"dev.py: {label} …", flush=True)
     started = time.monotonic()
-    code = subprocess.call(command, env=env or environment(), cwd=cwd)
+    code = call(command, env or environment(), cwd=cwd)
     if code:
         raise Failed(f"{label} failed with exit code {code}")
     print(f"dev.py: {label}: {time.monotonic() - started:.1f} s", flush=True)
+
+
+def call(command: Sequence[str], env: dict[str, str], *, cwd: Path = ROOT) -> int:
+    """Run a command and return its exit code; on Ctrl-C, which it gets too, let it clean up."""
+    with subprocess.Popen(command, env=env, cwd=cwd) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.wait()
+            raise
 
 
 def tool(name: str) -> str:
@@ -280,11 +338,9 @@ def tool(name: str) -> str:
 
 def environment() -> dict[str, str]:
     """Return the caller's environment without other virtual environments, with usable caches."""
-    env = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
-    }
+    # Without its cache of byte code, each of the many processes of a test run compiles everything.
+    without = ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
+    env = {name: value for name, value in os.environ.items() if name not in without}
     env.setdefault("PATH", os.defpath)
     env.setdefault("UV_PYTHON_DOWNLOADS", "never")
     if "PIP_INDEX_URL" in env:
@@ -301,10 +357,10 @@ def has_home() -> bool:
     """Return whether tools can keep their caches where they usually do."""
     try:
         folder = Path.home() / ".cache"
-    except RuntimeError:
+        while not folder.exists():
+            folder = folder.parent
+    except (RuntimeError, PermissionError):  # nobody's home, or somebody else's
         return False
-    while not folder.exists():
-        folder = folder.parent
     return os.access(folder, os.W_OK)
 
 

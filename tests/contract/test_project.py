@@ -120,7 +120,9 @@ def test_node_lock_pins_what_is_asked_for() -> None:
     asked = json.loads((folder / "package.json").read_text())["dependencies"]
     locked = json.loads((folder / "package-lock.json").read_text())["packages"]
 
-    assert {name: locked[f"node_modules/{name}"]["version"] for name in asked} == asked
+    # An alias such as npm:ai@6.0.322 asks for another version under a name of its own.
+    versions = {name: version.rpartition("@")[2] for name, version in asked.items()}
+    assert {name: locked[f"node_modules/{name}"]["version"] for name in asked} == versions
     assert all("integrity" in entry for path, entry in locked.items() if path)
 
 

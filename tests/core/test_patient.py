@@ -122,15 +122,24 @@ async def test_client_that_leaves_ends_the_work() -> None:
         await work.cancelled.wait()
 
 
-async def test_work_may_release_what_it_holds_however_early_the_handler_is_cancelled() -> None:
-    work = Work()
+async def test_cancelled_handler_waits_until_the_work_has_released_what_it_holds() -> None:
+    released = False
 
-    task = asyncio.ensure_future(patiently(work.do, Options(sse_keepalive_sec=60)))
-    await asyncio.sleep(0)
-    task.cancel()
-    await asyncio.wait({task})
+    async def work() -> None:
+        nonlocal released
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            released = True
 
-    assert work.cancelled.is_set()
+    async with anyio.create_task_group() as group:
+        group.start_soon(patiently, work, Options(sse_keepalive_sec=60))
+        await anyio.wait_all_tasks_blocked()
+        group.cancel_scope.cancel()
+
+    assert released
 
 
 async def test_cancelled_handler_ends_the_work() -> None:

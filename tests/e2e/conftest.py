@@ -6,11 +6,23 @@ from pathlib import Path
 
 import pytest
 
+from e2e.endpoints import CHAT, ENDPOINTS, MESSAGES, NAMES, RESPONSES
 from e2e.probe import Probe, probe
 from grokgate.sandbox import Protocol
 
-BOTH = pytest.mark.parametrize("protocol", ["2026-04", "2026-08"], scope="module")
+LINES: Protocol = "2026-04"
+SOCKET: Protocol = "2026-08"
+BOTH = pytest.mark.parametrize("protocol", [LINES, SOCKET], scope="module")
 """Chat by lines over HTTP, and by the gateway socket."""
+EACH = pytest.mark.parametrize(
+    ("protocol", "endpoint"),
+    [(LINES, CHAT), (SOCKET, CHAT), (SOCKET, RESPONSES), (SOCKET, MESSAGES)],
+    ids=["chat by lines", *NAMES],
+    scope="module",
+)
+"""Every endpoint; what the upstream speaks makes no difference to more than one of them."""
+ENDPOINT = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=NAMES)
+"""Every endpoint, where it makes none at all."""
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +45,7 @@ def environ() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def protocol() -> Protocol:
     """Generation that both sides speak; `BOTH` asks for two runs."""
-    return "2026-08"
+    return SOCKET
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,8 @@ import anyio
 import anyio.to_thread
 import httpx
 
+from e2e.calls import prompt_of
+from e2e.endpoints import CHAT, Answer, Endpoint, Heard, Refusal
 from e2e.wire import Connection, connect
 from grokgate import control
 from grokgate.sandbox import Account, AccountFixture, Exchange, Protocol, Sandbox, WindowFixture
@@ -22,20 +24,20 @@ from service import Service, service
 T = TypeVar("T")
 
 KEY = "sk-probe-0123456789abcdef0123456789abcdef"
+AUTH = {"authorization": f"Bearer {KEY}"}
 METRICS_KEY = "probe-metrics-0123456789abcdef"
-MODEL = "grok-4-fast"
 BUCKET = "fast"
-"""The one quota window that `MODEL` draws from."""
+"""The one quota window that `e2e.endpoints.MODEL` draws from."""
 QUOTA = 80
 
 _NUMBERS = counter(1)
 _POLL_S = 0.02
 _SOON_S = 0.2
 """What an idle gateway needs to ask new accounts; after an import it makes a pause."""
-_MESSAGE = "conversation.item.create"
 _SETTINGS: Mapping[str, str] = {
     "APP__API_KEY": KEY,
     "APP__METRICS_KEY": METRICS_KEY,
+    "DOWNSTREAM__ENABLE_MESSAGES": "true",
     "SERVER__SHUTDOWN_GRACE_SEC": "1",
     "TOKEN__SAVE_DELAY_MS": "20",
 }
@@ -97,36 +99,53 @@ class Probe:
         """Return an account of the sandbox."""
         return self.sandbox.accounts[token]
 
-    async def chat(self, prompt: str = "hi", **more: Any) -> httpx.Response:
+    async def ask(self, to: Endpoint, prompt: str = "hi", **more: Any) -> httpx.Response:
         """Ask for an answer that is not streamed."""
-        return await self.http.post("/v1/chat/completions", json=body(prompt, **more))
+        return await self.http.post(to.path, json=to.body(prompt, **more))
+
+    async def refused(self, to: Endpoint, prompt: str = "hi", **more: Any) -> Refusal:
+        """Ask for what is not to be had; returns how that was said."""
+        reply = await self.ask(to, prompt, **more)
+        return Refusal(reply.status_code, to.name(reply.json()["error"]))
+
+    async def chat(self, prompt: str = "hi", **more: Any) -> httpx.Response:
+        """Ask for a chat answer that is not streamed."""
+        return await self.ask(CHAT, prompt, **more)
 
     @asynccontextmanager
-    async def stream(self, prompt: str = "hi", **more: Any) -> AsyncIterator[httpx.Response]:
+    async def stream(
+        self, prompt: str = "hi", *, to: Endpoint = CHAT, **more: Any
+    ) -> AsyncIterator[httpx.Response]:
         """Ask for a streamed answer; leaving early closes the connection."""
-        asked = body(prompt, stream=True, **more)
-        async with self.http.stream("POST", "/v1/chat/completions", json=asked) as response:
+        asked = to.body(prompt, stream=True, **more)
+        async with self.http.stream("POST", to.path, json=asked) as response:
             yield response
 
     @asynccontextmanager
-    async def asked(self, prompt: str = "hi", **more: Any) -> AsyncIterator[Connection]:
+    async def asked(
+        self, prompt: str = "hi", *, to: Endpoint = CHAT, **more: Any
+    ) -> AsyncIterator[Connection]:
         """Ask by hand: nothing of the answer is read unless the test does."""
-        asked = json.dumps(body(prompt, **more)).encode()
+        asked = json.dumps(to.body(prompt, **more)).encode()
         async with connect(self.service.base) as connection:
-            headers = {"authorization": f"Bearer {KEY}"}
-            await connection.send("POST", "/v1/chat/completions", headers, asked)
+            await connection.send("POST", to.path, AUTH, asked)
             yield connection
 
-    async def read(self, prompt: str = "hi", **more: Any) -> "Answer":
-        """Read a streamed answer to its end."""
+    async def read(self, prompt: str = "hi", **more: Any) -> Answer:
+        """Read a streamed chat answer to its end."""
         async with self.stream(prompt, **more) as response:
             return Answer(response.status_code, (await response.aread()).decode())
 
+    async def hear(self, to: Endpoint, prompt: str = "hi", **more: Any) -> Heard:
+        """Read a streamed answer to its end; its form is checked."""
+        async with self.stream(prompt, to=to, **more) as response:
+            whole = await response.aread()
+            assert response.status_code == httpx.codes.OK, whole
+            return to.hear(*re.findall(rb"(?s).+?(?:\n\n|\Z)", whole))
+
     def calls(self, word: str = "") -> list[Exchange]:
         """Return the chat calls that reached the sandbox, with *word* in the prompt, in order."""
-        return [
-            exchange for exchange in self.sandbox.journal.of("chat") if word in prompt_of(exchange)
-        ]
+        return [call for call in self.sandbox.journal.of("chat") if word in prompt_of(call)]
 
     def asking(self) -> int:
         """Count the chat calls under way whose prompt has arrived."""
@@ -136,6 +155,11 @@ class Probe:
     def accounts_asked(self, word: str = "") -> list[str | None]:
         """Return the accounts of those calls."""
         return [exchange.account for exchange in self.calls(word)]
+
+    def peak_mib(self) -> float:
+        """Return the most memory that any process of the gateway ever had."""
+        texts = [Path(f"/proc/{pid}/status").read_text() for pid in self.service.pids]
+        return max(int(kib) for kib in re.findall(r"VmHWM:\s+(\d+) kB", "".join(texts))) / 1024
 
     async def metrics(self) -> str:
         """Return the text of ``/metrics``."""
@@ -215,59 +239,6 @@ class Probe:
         return await self.gauge("leases_open"), await self.gauge("queue_depth")
 
 
-class Answer:
-    """A streamed answer, read to its end."""
-
-    def __init__(self, status: int, text: str) -> None:
-        self.status = status
-        self.text = text
-
-    @property
-    def data(self) -> list[str]:
-        """What stands behind ``data:``, one text per frame; comments are left out."""
-        frames = self.text.split("\n\n")
-        return [frame.removeprefix("data: ") for frame in frames if frame.startswith("data:")]
-
-    @property
-    def chunks(self) -> list[dict[str, Any]]:
-        """The JSON objects of the frames."""
-        return [json.loads(data) for data in self.data if data != "[DONE]"]
-
-    @property
-    def content(self) -> str:
-        """The text of the answer."""
-        deltas = [chunk["choices"][0]["delta"] for chunk in self.chunks if chunk.get("choices")]
-        return "".join(delta.get("content") or "" for delta in deltas)
-
-    @property
-    def reasons(self) -> list[str]:
-        """Every finish reason that was given."""
-        choices = [choice for chunk in self.chunks for choice in chunk.get("choices", ())]
-        return [choice["finish_reason"] for choice in choices if choice["finish_reason"]]
-
-    @property
-    def error(self) -> dict[str, Any] | None:
-        """The error of the last frame before the end mark; None: it is no error."""
-        return self.chunks[-1].get("error") if self.chunks else None
-
-
-def body(prompt: str = "hi", **more: Any) -> dict[str, Any]:
-    """Return the JSON of a chat request."""
-    return {"model": MODEL, "messages": [{"role": "user", "content": prompt}], **more}
-
-
-def prompt_of(call: Exchange) -> str:
-    """Return what a chat call asks, by lines or by socket; empty: it has not asked yet."""
-    if call.method == "POST":
-        return str(call.json()["message"]) if call.body else ""
-    events = [message["event"] for message in call.events("client")]
-    if not any(event["type"] == "response.create" for event in events):
-        return ""
-    item = next(event["item"] for event in events if event["type"] == _MESSAGE)
-    pieces = item["x_grok"]["input_chunks"]
-    return "".join(piece["text"]["text"] for piece in pieces if "text" in piece)
-
-
 @asynccontextmanager
 async def probe(
     folder: Path,
@@ -306,7 +277,7 @@ async def probe(
 def _client(running: Service) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         base_url=running.base,
-        headers={"authorization": f"Bearer {KEY}"},
+        headers=AUTH,
         timeout=30,
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
         trust_env=False,

@@ -3,8 +3,10 @@
 import anyio
 import pytest
 
-from e2e.conftest import Start
-from e2e.probe import QUOTA, Probe, at_once, prompt_of, timed
+from e2e.calls import prompt_of
+from e2e.conftest import ENDPOINT, Start
+from e2e.endpoints import ENDPOINTS, Endpoint
+from e2e.probe import QUOTA, Probe, at_once, timed
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
 
@@ -32,12 +34,15 @@ async def test_quota_is_never_oversold(gateway: Probe) -> None:
         await gateway.idle(1)
 
 
-async def test_account_never_serves_more_calls_than_it_may(gateway: Probe) -> None:
+@ENDPOINT
+async def test_account_never_serves_more_calls_than_it_may(
+    gateway: Probe, endpoint: Endpoint
+) -> None:
     tokens = await gateway.fill(QUOTA, QUOTA, QUOTA)
 
-    answers = await at_once(30, lambda _: gateway.read("@sim tokens=10 delay_ms=20"))
+    heard = await at_once(30, lambda _: gateway.hear(endpoint, "@sim tokens=10 delay_ms=20"))
 
-    assert {(answer.status, *answer.reasons) for answer in answers} == {(200, "stop")}
+    assert {(answer.error, answer.ended) for answer in heard} == {(None, True)}
     assert [gateway.sandbox.journal.peak(token) for token in tokens] == [PLACES] * 3
     await gateway.idle(1)
 
@@ -90,10 +95,14 @@ async def test_requests_over_the_limit_are_refused_at_once(start: Start) -> None
             for _ in range(50):
                 group.start_soon(read)
             await gateway.until(lambda: gateway.sandbox.journal.inflight() == 50, 5)
-            refused = await at_once(200, lambda _: timed(gateway.chat))
+            refused = await at_once(
+                210, lambda number: timed(lambda: gateway.ask(ENDPOINTS[number % 3]))
+            )
 
-        assert {answer.status_code for _, answer in refused} == {503}
-        assert {answer.json()["error"]["code"] for _, answer in refused} == {"overloaded"}
+        for number, (_, answer) in enumerate(refused):
+            endpoint = ENDPOINTS[number % 3]
+            name = endpoint.name(answer.json()["error"])
+            assert (answer.status_code, name) == endpoint.refusal(503, "overloaded")
         assert all(int(answer.headers["retry-after"]) >= 1 for _, answer in refused)
         assert max(seconds for seconds, _ in refused) <= 1
         assert len(gateway.calls()) == 50

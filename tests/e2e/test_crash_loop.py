@@ -3,8 +3,6 @@
 The moment of each kill is drawn: after so many acknowledged writes, whatever is under way then.
 """
 
-import os
-import signal
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,7 +20,6 @@ from e2e.probe import BUCKET, Probe, probe
 from grokgate import control
 from grokgate.errors import StateError
 from grokgate.sandbox import AccountFixture, HttpStatus, Sandbox, WindowFixture
-from service import Service
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
 
@@ -44,13 +41,6 @@ class Acknowledged(Struct):
 
     def __len__(self) -> int:
         return len(self.keys) + len(self.tokens)
-
-
-def crash(running: Service) -> None:
-    """Kill every process of a service at once, as a power cut does."""
-    for pid in running.pids:
-        os.kill(pid, signal.SIGKILL)
-    running.process.wait(10)
 
 
 def integrity(folder: Path) -> str:
@@ -82,7 +72,7 @@ class Load:
             while len(self._done) < enough:
                 await self._news.wait()
                 self._news = anyio.Event()
-            crash(self._gateway.service)
+            self._gateway.service.crash()
 
     async def _until_it_is_gone(self, work: Callable[[], Awaitable[None]]) -> None:
         with suppress(httpx.TransportError, OSError, StateError):

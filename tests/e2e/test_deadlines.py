@@ -5,12 +5,13 @@ from itertools import pairwise
 
 import pytest
 
-from e2e.conftest import BOTH
+from e2e.conftest import BOTH, EACH
+from e2e.endpoints import Endpoint
 from e2e.probe import QUOTA, Probe, timed
 from grokgate.sandbox import Pace
 from grokgate.sandbox.faults import LEAD
 
-pytestmark = [pytest.mark.anyio, pytest.mark.e2e, BOTH]
+pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
 
 PING_S = 0.35
 IDLE_S = 1.5
@@ -29,13 +30,16 @@ def environ() -> dict[str, str]:
     }
 
 
-async def test_silent_upstream_is_tried_twice_and_nobody_suffers(gateway: Probe) -> None:
+@EACH
+async def test_silent_upstream_is_tried_twice_and_nobody_suffers(
+    gateway: Probe, endpoint: Endpoint
+) -> None:
     tokens = await gateway.fill(QUOTA, QUOTA, QUOTA)
     gateway.sandbox.rules.add(Pace(stall="headers"))
 
-    seconds, answer = await timed(gateway.chat)
+    seconds, refused = await timed(lambda: gateway.refused(endpoint))
 
-    assert (answer.status_code, answer.json()["error"]["code"]) == (504, "upstream_timeout")
+    assert refused == endpoint.refusal(504, "upstream_timeout")
     assert seconds <= 3 * FIRST_S
     assert len(gateway.calls()) <= 2
     assert len(set(gateway.accounts_asked())) == len(gateway.calls())
@@ -43,35 +47,39 @@ async def test_silent_upstream_is_tried_twice_and_nobody_suffers(gateway: Probe)
     await gateway.idle(1)
 
 
-async def test_first_byte_limit_is_a_real_status_for_a_stream_too(gateway: Probe) -> None:
+@EACH
+async def test_first_byte_limit_is_a_real_status_for_a_stream_too(
+    gateway: Probe, endpoint: Endpoint
+) -> None:
     await gateway.fill(QUOTA)
     gateway.sandbox.rules.add(Pace(stall="line", lines=0))
 
-    async with gateway.stream() as response:
+    async with gateway.stream(to=endpoint) as response:
         assert response.status_code == 504
 
 
-async def test_silence_is_filled_and_then_ended(gateway: Probe) -> None:
-    """Comments keep the connection; the idle limit ends the stream with an error frame."""
+@EACH
+async def test_silence_is_filled_and_then_ended(gateway: Probe, endpoint: Endpoint) -> None:
+    """Comments, or pings, keep the connection; the idle limit ends the stream with an error."""
     await gateway.fill(QUOTA, QUOTA)
     gateway.sandbox.rules.add(Pace(stall="line", lines=LEAD + 2))
 
-    async with gateway.stream("@sim tokens=10") as response:
-        arrived = [(time.monotonic(), text) async for text in response.aiter_text()]
+    async with gateway.stream("@sim tokens=10", to=endpoint) as response:
+        arrived = [(time.monotonic(), data) async for data in response.aiter_bytes()]
 
-    silent_at = next(at for at, text in reversed(arrived) if "flow" in text)
-    times = [silent_at, *[at for at, text in arrived if text == ": ping\n\n"]]
-    pauses = [later - earlier for earlier, later in pairwise(times)]
+    silent_at = next(at for at, data in arrived if b"flow" in data)
+    pings = [at for at, data in arrived if data == endpoint.ping.encode()]
+    pauses = [later - earlier for earlier, later in pairwise([silent_at, *pings])]
     assert len(pauses) >= 3
     assert max(pauses) <= 1.5 * PING_S
-    ended_at, end = arrived[-1]
-    assert "upstream_timeout" in end
-    assert end.endswith("data: [DONE]\n\n")
-    assert IDLE_S - 0.1 <= ended_at - silent_at <= IDLE_S + 1
+    heard = endpoint.hear(*(data for _, data in arrived))
+    assert (heard.error, heard.ended) == (endpoint.refusal(504, "upstream_timeout").name, False)
+    assert IDLE_S - 0.1 <= arrived[-1][0] - silent_at <= IDLE_S + 1
     assert len(gateway.calls()) == 1
     await gateway.until(lambda: gateway.sandbox.journal.inflight() == 0, 0.5)
 
 
+@BOTH
 async def test_total_limit_ends_a_stream_that_goes_on_and_on(gateway: Probe) -> None:
     [token] = await gateway.fill(QUOTA)
 
@@ -85,6 +93,7 @@ async def test_total_limit_ends_a_stream_that_goes_on_and_on(gateway: Probe) -> 
     assert await gateway.status(token) == "active"
 
 
+@BOTH
 async def test_total_limit_ends_an_answer_that_is_not_streamed(gateway: Probe) -> None:
     await gateway.fill(QUOTA)
 

@@ -1,37 +1,21 @@
 """An upstream that fails: what the client gets, and what it costs (reliability section 3)."""
 
-from typing import Literal
-
-import openai
 import pytest
 
-from e2e.conftest import BOTH
-from e2e.probe import KEY, QUOTA, Probe, at_once
-from grokgate.sandbox import (
-    AccountState,
-    CfChallenge,
-    Cut,
-    ErrorAfter200,
-    HttpStatus,
-    Protocol,
-    RateLimit,
-)
-from grokgate.sandbox.faults import LEAD
+from e2e.conftest import BOTH, EACH
+from e2e.endpoints import Endpoint
+from e2e.probe import QUOTA, Probe, at_once
+from grokgate.sandbox import AccountState, CfChallenge, ErrorAfter200, HttpStatus, RateLimit
 
-pytestmark = [pytest.mark.anyio, pytest.mark.e2e, BOTH]
+pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
 
-Mode = Literal["clean", "reset"]
 FORMS = ["object", "response", "stream_errors", "model_response"]
-
-
-def cut(mode: Mode, tokens: int = 3) -> Cut:
-    """An answer that ends after some of its output."""
-    return Cut(lines=LEAD + tokens, bytes=7, mode=mode)
 
 
 # One of several accounts fails
 
 
+@BOTH
 @pytest.mark.parametrize("prompt", [None, "chat-"], ids=["at once", "when asked"])
 async def test_failing_account_is_passed_over(gateway: Probe, prompt: str | None) -> None:
     """A socket fails in its handshake at once, and with an event when the prompt is known."""
@@ -50,6 +34,7 @@ async def test_failing_account_is_passed_over(gateway: Probe, prompt: str | None
     await gateway.idle(1)
 
 
+@BOTH
 async def test_dead_account_expires_and_another_answers(gateway: Probe) -> None:
     dead, _ = await gateway.fill(QUOTA + 1, QUOTA)
     gateway.sandbox.rules.add(AccountState(state="expired"), account=dead)
@@ -61,15 +46,19 @@ async def test_dead_account_expires_and_another_answers(gateway: Probe) -> None:
     await gateway.becomes("expired", lambda: gateway.status(dead))
 
 
-async def test_waiting_is_a_real_status_for_a_stream_too(gateway: Probe) -> None:
+@EACH
+async def test_waiting_is_a_real_status_for_a_stream_too(
+    gateway: Probe, endpoint: Endpoint
+) -> None:
     await gateway.fill(QUOTA)
     gateway.sandbox.rules.add(RateLimit(retry_after_s=7))
 
-    async with gateway.stream() as response:
+    async with gateway.stream(to=endpoint) as response:
         assert response.status_code == 429
         assert "retry-after" in response.headers
 
 
+@BOTH
 async def test_challenge_is_tried_on_two_accounts_at_most(gateway: Probe) -> None:
     tokens = await gateway.fill(QUOTA, QUOTA, QUOTA)
     gateway.sandbox.rules.add(CfChallenge(), prompt="challenged")
@@ -83,99 +72,10 @@ async def test_challenge_is_tried_on_two_accounts_at_most(gateway: Probe) -> Non
     assert "expired" not in statuses
 
 
-# The answer breaks off
+# The answer is an error
 
 
-@pytest.mark.parametrize("mode", ["clean", "reset"])
-async def test_cut_stream_ends_with_an_error_frame(gateway: Probe, mode: Mode) -> None:
-    await gateway.fill(QUOTA, QUOTA)
-    gateway.sandbox.rules.add(cut(mode, tokens=5))
-
-    answer = await gateway.read("@sim tokens=40")
-
-    assert answer.status == 200
-    assert answer.content
-    assert answer.error
-    assert (answer.error["type"], answer.error["code"]) == ("server_error", "upstream_error")
-    assert answer.data[-1] == "[DONE]"
-    assert answer.reasons == []
-
-
-@pytest.mark.parametrize("mode", ["clean", "reset"])
-async def test_cut_answer_is_no_answer(gateway: Probe, mode: Mode) -> None:
-    await gateway.fill(QUOTA, QUOTA)
-    gateway.sandbox.rules.add(cut(mode, tokens=5))
-
-    answer = await gateway.chat("@sim tokens=40")
-
-    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "upstream_error")
-    assert len(gateway.calls()) == 1
-
-
-@pytest.mark.parametrize("mode", ["clean", "reset"])
-async def test_python_sdk_raises_on_a_cut_stream(gateway: Probe, mode: Mode) -> None:
-    await gateway.fill(QUOTA)
-    gateway.sandbox.rules.add(cut(mode))
-
-    async with openai.AsyncOpenAI(
-        base_url=f"{gateway.service.base}/v1", api_key=KEY, max_retries=0
-    ) as sdk:
-        stream = await sdk.chat.completions.create(
-            model="grok-4-fast",
-            messages=[{"role": "user", "content": "@sim tokens=40"}],
-            stream=True,
-        )
-        with pytest.raises(openai.APIError) as raised:
-            async for _ in stream:
-                pass
-
-    assert raised.value.code == "upstream_error"
-
-
-async def test_nothing_is_repeated_after_the_first_output(gateway: Probe) -> None:
-    tokens = await gateway.fill(QUOTA, QUOTA)
-    gateway.sandbox.rules.add(cut("reset"))
-
-    answer = await gateway.read("@sim tokens=40")
-
-    assert answer.content == "Tokens flow down "
-    assert answer.error
-    assert len(gateway.calls()) == 1
-    assert sum(gateway.account(token).units_taken for token in tokens) == 1
-    await gateway.idle(1)
-    await gateway.becomes(1, gateway.used)
-
-
-# The answer is empty, or an error
-
-
-async def test_empty_answer_of_one_account_is_asked_of_another(gateway: Probe) -> None:
-    empty, other = await gateway.fill(QUOTA + 1, QUOTA)
-    gateway.sandbox.rules.add(Cut(lines=0), account=empty)
-
-    answer = await gateway.chat("answer me")
-
-    assert answer.status_code == 200
-    assert "answer me" in answer.json()["choices"][0]["message"]["content"]
-    assert gateway.accounts_asked() == [empty, other]
-
-
-@pytest.mark.parametrize("prompt", ["@sim fault=cut lines=0", "@sim scenario=empty"])
-@pytest.mark.parametrize("stream", [False, True])
-async def test_nothing_but_empty_answers_is_an_error(
-    gateway: Probe, protocol: Protocol, prompt: str, *, stream: bool
-) -> None:
-    """A socket that closes before its answer is a lost connection, not an empty answer."""
-    await gateway.fill(QUOTA, QUOTA)
-    lost = protocol == "2026-08" and "cut" in prompt
-
-    answer = await gateway.chat(prompt, stream=stream)
-
-    code = "upstream_error" if lost else "empty_response"
-    assert (answer.status_code, answer.json()["error"]["code"]) == (502, code)
-    assert len(gateway.calls()) == 2
-
-
+@BOTH
 @pytest.mark.parametrize("form", FORMS)
 async def test_error_inside_an_answer_is_tried_elsewhere(gateway: Probe, form: str) -> None:
     broken, other = await gateway.fill(QUOTA + 1, QUOTA)
@@ -188,6 +88,7 @@ async def test_error_inside_an_answer_is_tried_elsewhere(gateway: Probe, form: s
     assert gateway.accounts_asked() == [broken, other]
 
 
+@BOTH
 @pytest.mark.parametrize("form", FORMS)
 async def test_error_inside_every_answer_is_no_answer(gateway: Probe, form: str) -> None:
     await gateway.fill(QUOTA, QUOTA)
@@ -198,6 +99,7 @@ async def test_error_inside_every_answer_is_no_answer(gateway: Probe, form: str)
     assert (answer.status_code, answer.json()["error"]["code"]) == (502, "upstream_error")
 
 
+@BOTH
 @pytest.mark.parametrize("place", ["middle", "end"])
 @pytest.mark.parametrize("form", FORMS)
 async def test_error_behind_output_ends_the_stream(gateway: Probe, form: str, place: str) -> None:
@@ -213,11 +115,12 @@ async def test_error_behind_output_ends_the_stream(gateway: Probe, form: str, pl
     assert len(gateway.calls()) == 1
 
 
-async def test_upstream_text_stays_in_the_gateway(gateway: Probe) -> None:
+@EACH
+async def test_upstream_text_stays_in_the_gateway(gateway: Probe, endpoint: Endpoint) -> None:
     await gateway.fill(QUOTA)
     gateway.sandbox.rules.add(HttpStatus(code=500, message="<img src=x> from backend-7"))
 
-    answer = await gateway.chat()
+    answer = await gateway.ask(endpoint)
 
     assert answer.status_code == 502
     assert "backend-7" not in answer.text

@@ -7,15 +7,20 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from e2e.conftest import BOTH
-from e2e.probe import KEY, QUOTA, Probe, body
+from e2e.conftest import BOTH, EACH
+from e2e.endpoints import CHAT, MESSAGES, STREAM_TYPE, Endpoint, Heard
+from e2e.probe import AUTH, QUOTA, Probe
 from e2e.wire import Connection, connect
 
-pytestmark = [pytest.mark.anyio, pytest.mark.e2e, BOTH]
+pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
 
-LARGEST_WRITE = 16 * 1024
-OFFERS = {"authorization": f"Bearer {KEY}", "accept-encoding": "gzip, deflate, br, zstd"}
+OFFERS = {**AUTH, "accept-encoding": "gzip, deflate, br, zstd"}
 STRANGE = "one\u2028two\u2029three\u0085four"
+FRAMES = {
+    True: r"data: [^\r\n]+",
+    False: r"event: [a-z_.]+\ndata: [^\r\n]+|data: \[DONE\]",
+}
+"""Of chat, whose events have no names, and of the others."""
 
 
 class Reply:
@@ -24,17 +29,21 @@ class Reply:
     def __init__(self, head: dict[str, str], writes: list[bytes]) -> None:
         self.head = head
         self.writes = writes
-        self.frames = b"".join(writes).decode().split("\n\n")
+        self.raw = b"".join(writes).decode()
+        self.frames = self.raw.split("\n\n")
 
     @property
     def chunks(self) -> list[dict[str, object]]:
         return [json.loads(frame.removeprefix("data: ")) for frame in self.frames[:-2]]
 
+    def heard(self, endpoint: Endpoint) -> Heard:
+        return endpoint.hear(*self.writes)
 
-async def fetch(gateway: Probe, prompt: str, **more: object) -> Reply:
-    asked = json.dumps(body(prompt, stream=True, **more)).encode()
+
+async def fetch(gateway: Probe, prompt: str, *, to: Endpoint = CHAT, **more: object) -> Reply:
+    asked = json.dumps(to.body(prompt, stream=True, **more)).encode()
     async with opened(gateway) as connection:
-        await connection.send("POST", "/v1/chat/completions", OFFERS, asked)
+        await connection.send("POST", to.path, OFFERS, asked)
         status, head = await connection.head()
         assert status == 200
         return Reply(head, [write async for write in connection.chunks()])
@@ -47,64 +56,80 @@ async def opened(gateway: Probe) -> AsyncIterator[Connection]:
         yield connection
 
 
-async def test_head_of_a_stream(gateway: Probe) -> None:
-    head = (await fetch(gateway, "hi")).head
+@EACH
+async def test_head_of_a_stream(gateway: Probe, endpoint: Endpoint) -> None:
+    head = (await fetch(gateway, "hi", to=endpoint)).head
 
-    assert head["content-type"] == "text/event-stream; charset=utf-8"
+    assert head["content-type"] == STREAM_TYPE
     assert head["cache-control"] == "no-cache, no-transform"
     assert head["x-accel-buffering"] == "no"
-    assert head["openai-version"] == "2020-10-01"
     assert re.fullmatch(r"[A-Za-z0-9._-]{1,64}", head["x-request-id"])
     assert head["openai-processing-ms"].isdigit()
     assert "content-length" not in head
+    if endpoint is MESSAGES:
+        assert head["request-id"] == head["x-request-id"]
+    else:
+        assert head["openai-version"] == "2020-10-01"
 
 
-async def test_stream_is_never_compressed(gateway: Probe) -> None:
-    reply = await fetch(gateway, "@sim tokens=300")
+@EACH
+async def test_stream_is_never_compressed(gateway: Probe, endpoint: Endpoint) -> None:
+    reply = await fetch(gateway, "@sim tokens=300", to=endpoint)
 
     assert "content-encoding" not in reply.head
-    assert reply.writes[0].startswith(b"data: {")
+    assert reply.writes[0].startswith((b"data: {", b"event: "))
 
 
-async def test_frame_is_one_data_line_and_a_blank_line(gateway: Probe) -> None:
-    reply = await fetch(gateway, "@sim tokens=40")
+@EACH
+async def test_frame_is_a_name_one_line_of_data_and_a_blank_line(
+    gateway: Probe, endpoint: Endpoint
+) -> None:
+    reply = await fetch(gateway, "@sim tokens=40", to=endpoint)
 
     *frames, rest = reply.frames
     assert rest == ""
-    assert [frame for frame in frames if not re.fullmatch(r"data: [^\r\n]+", frame)] == []
+    form = FRAMES[endpoint is CHAT]
+    assert [frame for frame in frames if not re.fullmatch(form, frame)] == []
 
 
-async def test_end_mark_is_the_last_frame(gateway: Probe) -> None:
-    reply = await fetch(gateway, "hi")
+@EACH
+async def test_end_mark_is_the_last_frame(gateway: Probe, endpoint: Endpoint) -> None:
+    reply = await fetch(gateway, "hi", to=endpoint)
 
-    assert b"".join(reply.writes).endswith(b"\n\ndata: [DONE]\n\n")
-    assert reply.frames.count("data: [DONE]") == 1
+    marks = reply.frames.count("data: [DONE]")
+    assert (marks, reply.raw.endswith("\n\ndata: [DONE]\n\n")) == (
+        (0, False) if endpoint is MESSAGES else (1, True)
+    )
 
 
-async def test_write_holds_whole_frames(gateway: Probe) -> None:
-    reply = await fetch(gateway, "@sim tokens=3000")
+@EACH
+async def test_write_holds_whole_frames(gateway: Probe, endpoint: Endpoint) -> None:
+    """What that means is said, and checked, in `e2e.endpoints`."""
+    reply = await fetch(gateway, "@sim tokens=3000", to=endpoint)
 
+    heard = reply.heard(endpoint)
     assert len(reply.writes) > 1
-    assert all(write.endswith(b"\n\n") for write in reply.writes)
-    assert max(map(len, reply.writes)) <= LARGEST_WRITE
+    assert (heard.error, heard.ended) == (None, True)
+    assert heard.text.count(" ") >= 2999
 
 
-async def test_slow_answer_leaves_piece_by_piece(gateway: Probe) -> None:
-    reply = await fetch(gateway, "@sim tokens=20 delay_ms=10")
+@EACH
+async def test_slow_answer_leaves_piece_by_piece(gateway: Probe, endpoint: Endpoint) -> None:
+    reply = await fetch(gateway, "@sim tokens=20 delay_ms=10", to=endpoint)
 
     assert len(reply.writes) >= 15
 
 
-async def test_line_separators_are_escaped(gateway: Probe) -> None:
-    reply = await fetch(gateway, STRANGE)
+@EACH
+async def test_line_separators_are_escaped(gateway: Probe, endpoint: Endpoint) -> None:
+    reply = await fetch(gateway, STRANGE, to=endpoint)
 
-    raw = b"".join(reply.writes).decode()
-    assert not {"\u2028", "\u2029", "\u0085"} & set(raw)
-    assert {r"\u2028", r"\u2029", r"\u0085"} <= set(re.findall(r"\\u[0-9a-f]{4}", raw))
-    texts = [chunk["choices"][0]["delta"].get("content") or "" for chunk in reply.chunks]  # type: ignore[index]
-    assert STRANGE in "".join(texts)
+    assert not {"\u2028", "\u2029", "\u0085"} & set(reply.raw)
+    assert {r"\u2028", r"\u2029", r"\u0085"} <= set(re.findall(r"\\u[0-9a-f]{4}", reply.raw))
+    assert STRANGE in reply.heard(endpoint).text
 
 
+@BOTH
 async def test_frames_come_in_the_order_of_the_contract(gateway: Probe) -> None:
     reply = await fetch(gateway, "@sim scenario=thinking", stream_options={"include_usage": True})
 
@@ -118,6 +143,7 @@ async def test_frames_come_in_the_order_of_the_contract(gateway: Probe) -> None:
     assert usage["usage"]["total_tokens"] > 0  # type: ignore[index]
 
 
+@BOTH
 async def test_frames_of_a_stream_share_their_head(gateway: Probe) -> None:
     reply = await fetch(gateway, "hi")
 
@@ -126,11 +152,12 @@ async def test_frames_of_a_stream_share_their_head(gateway: Probe) -> None:
     assert {chunk["object"] for chunk in reply.chunks} == {"chat.completion.chunk"}
 
 
-async def test_request_id_of_the_client_is_kept(gateway: Probe) -> None:
+@EACH
+async def test_request_id_of_the_client_is_kept(gateway: Probe, endpoint: Endpoint) -> None:
     await gateway.fill(QUOTA)
     headers = {"x-request-id": "my.own-id_7"}
 
     async with gateway.http.stream(
-        "POST", "/v1/chat/completions", json=body(stream=True), headers=headers
+        "POST", endpoint.path, json=endpoint.body(stream=True), headers=headers
     ) as response:
         assert response.headers["x-request-id"] == "my.own-id_7"

@@ -1,22 +1,20 @@
 """Bad and hostile requests: refused quickly, at nobody's cost, in bounded memory (V25, V40)."""
 
 import json
-import re
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import anyio
 import httpx
 import pytest
 
-from e2e.probe import KEY, QUOTA, Probe, at_once, body, timed
+from e2e.endpoints import CHAT
+from e2e.probe import KEY, QUOTA, Probe, at_once, timed
 from e2e.wire import Connection, connect
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
 
-CHAT = "/v1/chat/completions"
 JSON = {"content-type": "application/json"}
 AUTH = {"authorization": f"Bearer {KEY}"}
 ROUNDS = 12
@@ -48,19 +46,19 @@ BAD: dict[str, object] = {
     "no model": {"messages": [{"role": "user", "content": "hi"}]},
     "no messages": {"model": "grok-4"},
     "empty messages": {"model": "grok-4", "messages": []},
-    "unknown model": body() | {"model": "grok-99"},
-    "model of the wrong type": body() | {"model": 4},
-    "model with controls": body() | {"model": "a\u0000\r\nb"},
+    "unknown model": CHAT.body() | {"model": "grok-99"},
+    "model of the wrong type": CHAT.body() | {"model": 4},
+    "model with controls": CHAT.body() | {"model": "a\u0000\r\nb"},
     "unknown role": {"model": "grok-4", "messages": [{"role": "king", "content": "hi"}]},
-    "messages as text": body() | {"messages": "hi"},
+    "messages as text": CHAT.body() | {"messages": "hi"},
     "content of the wrong type": {"model": "grok-4", "messages": [{"role": "user", "content": 5}]},
-    "n of 0": body(n=0),
-    "n of -1": body(n=-1),
-    "n of a billion": body(n=10**9),
-    "n beyond 64 bits": body(n=10**30),
-    "temperature of 9": body(temperature=9),
-    "stream as a number": body(stream=3),
-    "max_tokens of -5": body(max_tokens=-5),
+    "n of 0": CHAT.body(n=0),
+    "n of -1": CHAT.body(n=-1),
+    "n of a billion": CHAT.body(n=10**9),
+    "n beyond 64 bits": CHAT.body(n=10**30),
+    "temperature of 9": CHAT.body(temperature=9),
+    "stream as a number": CHAT.body(stream=3),
+    "max_tokens of -5": CHAT.body(max_tokens=-5),
     "bad base64": picture("data:image/png;base64,@@@@"),
     "no image": picture("data:image/png;base64,aGVsbG8="),
     "image of another scheme": picture("file:///etc/hostname"),
@@ -77,7 +75,7 @@ async def test_bad_request_is_refused_at_once_and_costs_nothing(gateway: Probe, 
     [token] = await gateway.fill(QUOTA)
 
     async def ask() -> httpx.Response:
-        return await gateway.http.post(CHAT, content=content(BAD[name]), headers=JSON)
+        return await gateway.http.post(CHAT.path, content=content(BAD[name]), headers=JSON)
 
     answers = [await timed(ask) for _ in range(ROUNDS)]
 
@@ -101,7 +99,7 @@ async def test_stranger_is_refused_at_once_and_costs_nothing(
 
     async with httpx.AsyncClient(base_url=gateway.service.base, trust_env=False) as stranger:
         answers = [
-            await timed(lambda: stranger.post(CHAT, json=body(), headers=headers))
+            await timed(lambda: stranger.post(CHAT.path, json=CHAT.body(), headers=headers))
             for _ in range(ROUNDS)
         ]
 
@@ -114,7 +112,7 @@ async def test_stranger_is_refused_at_once_and_costs_nothing(
 async def test_refusal_before_the_body_was_read_says_that_it_closes(gateway: Probe) -> None:
     """The server closes such a connection; a client that did not know would use it again."""
     async with connect(gateway.service.base) as connection:
-        await connection.send("POST", CHAT, {**JSON, "content-length": "100000"})
+        await connection.send("POST", CHAT.path, {**JSON, "content-length": "100000"})
         await connection.write(b"{")
 
         status, head = await connection.head()
@@ -122,10 +120,10 @@ async def test_refusal_before_the_body_was_read_says_that_it_closes(gateway: Pro
 
 
 async def test_refused_clients_can_ask_again(gateway: Probe) -> None:
-    large = json.dumps(body("x" * 100_000)).encode()
+    large = json.dumps(CHAT.body("x" * 100_000)).encode()
 
     async with httpx.AsyncClient(base_url=gateway.service.base, trust_env=False) as stranger:
-        answers = [await stranger.post(CHAT, content=large, headers=JSON) for _ in range(100)]
+        answers = [await stranger.post(CHAT.path, content=large, headers=JSON) for _ in range(100)]
 
     assert {answer.status_code for answer in answers} == {401}
 
@@ -137,39 +135,31 @@ async def test_refused_clients_can_ask_again(gateway: Probe) -> None:
 async def attack(gateway: Probe) -> AsyncIterator[Connection]:
     """A raw connection; meanwhile a chat is answered, afterwards little memory was used."""
     await gateway.fill(QUOTA)
-    before = peak_mib(gateway)
+    before = gateway.peak_mib()
     async with connect(gateway.service.base) as connection:
         with anyio.fail_after(ANSWERED_S):
             yield connection
         assert (await gateway.chat()).status_code == 200
-    assert peak_mib(gateway) - before <= MORE_MIB
-
-
-def peak_mib(gateway: Probe) -> float:
-    """Return the most memory that the serving process ever used."""
-    status = Path(f"/proc/{gateway.service.pids[-1]}/status").read_text()
-    found = re.search(r"VmHWM:\s+(\d+) kB", status)
-    assert found
-    return int(found[1]) / 1024
+    assert gateway.peak_mib() - before <= MORE_MIB
 
 
 async def test_announced_giant_is_refused_before_it_comes(gateway: Probe) -> None:
     async with attack(gateway) as connection:
-        await connection.send("POST", CHAT, {**AUTH, **JSON, "content-length": "1000000000"})
+        await connection.send("POST", CHAT.path, {**AUTH, **JSON, "content-length": "1000000000"})
 
         assert (await connection.head())[0] == 413
 
 
 async def test_stranger_is_refused_before_the_body(gateway: Probe) -> None:
     async with attack(gateway) as connection:
-        await connection.send("POST", CHAT, {**JSON, "content-length": "1000000000"})
+        await connection.send("POST", CHAT.path, {**JSON, "content-length": "1000000000"})
 
         assert (await connection.head())[0] == 401
 
 
 async def test_endless_body_is_cut_off(gateway: Probe) -> None:
     async with attack(gateway) as connection, anyio.create_task_group() as group:
-        await connection.send("POST", CHAT, {**AUTH, **JSON, "transfer-encoding": "chunked"})
+        await connection.send("POST", CHAT.path, {**AUTH, **JSON, "transfer-encoding": "chunked"})
         group.start_soon(_pour, connection)
 
         assert (await connection.head())[0] == 413
@@ -188,10 +178,10 @@ async def _pour(connection: Connection) -> None:
 async def test_many_large_bodies_at_once_are_bounded(gateway: Probe) -> None:
     """Eight bodies of 15 MB: each decoded at most once, none kept."""
     await gateway.fill(QUOTA)
-    large = json.dumps(body("x" * (15 << 20)) | {"model": "grok-99"}).encode()
+    large = json.dumps(CHAT.body("x" * (15 << 20)) | {"model": "grok-99"}).encode()
 
     async def ask(_: int) -> int:
-        return (await gateway.http.post(CHAT, content=large, headers=JSON)).status_code
+        return (await gateway.http.post(CHAT.path, content=large, headers=JSON)).status_code
 
     assert set(await at_once(8, ask)) == {404}
     assert (await gateway.chat()).status_code == 200
@@ -199,7 +189,7 @@ async def test_many_large_bodies_at_once_are_bounded(gateway: Probe) -> None:
 
 async def test_deep_json_is_refused(gateway: Probe) -> None:
     async with attack(gateway) as connection:
-        await connection.send("POST", CHAT, AUTH, b'{"model":' + b"[" * 100_000)
+        await connection.send("POST", CHAT.path, AUTH, b'{"model":' + b"[" * 100_000)
 
         status, answer = await connection.reply()
         assert (status, json.loads(answer)["error"]["code"]) == (400, "invalid_json")
@@ -208,7 +198,7 @@ async def test_deep_json_is_refused(gateway: Probe) -> None:
 async def test_deep_json_in_an_ignored_field_is_refused(gateway: Probe) -> None:
     deep = b'{"model":"grok-99","messages":[],"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     async with attack(gateway) as connection:
-        await connection.send("POST", CHAT, AUTH, deep)
+        await connection.send("POST", CHAT.path, AUTH, deep)
 
         assert (await connection.head())[0] == 400
 
@@ -228,7 +218,7 @@ async def test_compressed_body_is_refused_unread(gateway: Probe) -> None:
     bomb = zlib.compressobj(9, zlib.DEFLATED, 31)
     packed = bomb.compress(b" " * (64 << 20)) + bomb.flush()
     async with attack(gateway) as connection:
-        await connection.send("POST", CHAT, {**AUTH, "content-encoding": "gzip"}, packed)
+        await connection.send("POST", CHAT.path, {**AUTH, "content-encoding": "gzip"}, packed)
 
         assert (await connection.head())[0] == 415
 
@@ -242,7 +232,7 @@ async def test_form_is_refused_where_json_is_expected(gateway: Probe) -> None:
         "content-length": str(len(form)),
     }
     async with attack(gateway) as connection:
-        await connection.send("POST", CHAT, headers)
+        await connection.send("POST", CHAT.path, headers)
         await connection.write(form)
 
         assert (await connection.head())[0] == 415
@@ -267,7 +257,7 @@ async def test_form_is_refused_where_json_is_expected(gateway: Probe) -> None:
 async def test_ambiguous_head_is_refused(gateway: Probe, fields: str) -> None:
     """Or read as the standard says: a chunked body, whatever length was announced too."""
     async with attack(gateway) as connection:
-        head = f"POST {CHAT} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {KEY}\r\n"
+        head = f"POST {CHAT.path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {KEY}\r\n"
         await connection.write(f"{head}{fields}\r\n0\r\n\r\n".encode())
 
         assert 400 <= (await connection.head())[0] < 500

@@ -1,12 +1,15 @@
 """What must not be found on disk, in logs, metrics or error messages (V38, V39, P12)."""
 
 import base64
+import json
 from pathlib import Path
 
-import httpx
 import pytest
 
-from e2e.probe import KEY, METRICS_KEY, QUOTA, Probe, body
+from e2e.endpoints import ENDPOINTS, RESPONSES
+from e2e.kept import begin, end_of
+from e2e.probe import KEY, METRICS_KEY, QUOTA, Probe
+from e2e.talk import talking
 from grokgate import control
 from grokgate.sandbox import AccountState, CfChallenge, Cut, ErrorAfter200, HttpStatus, RateLimit
 from grokgate.sandbox.faults import LEAD
@@ -52,13 +55,18 @@ async def trail(gateway: Probe) -> Trail:
     spoken = base64.urlsafe_b64encode(f'{{"city":"{ANSWER}"}}'.encode()).decode().rstrip("=")
     prompt = f"{PROMPT}\n@sim scenario=tools args={spoken}"
     tokens += await gateway.fill(QUOTA, QUOTA)
-    assert ANSWER in (await gateway.chat(prompt)).text
-    assert ANSWER in (await gateway.read(prompt)).content
+    for endpoint in ENDPOINTS:
+        assert ANSWER in (await gateway.ask(endpoint, prompt)).text
+        assert ANSWER in (await gateway.hear(endpoint, prompt)).text
+    await _kept(gateway, prompt)
     for fault in FAULTS:
-        tokens += await gateway.fill(QUOTA, QUOTA)
-        gateway.sandbox.rules.add(fault)
-        errors.append((await gateway.chat(prompt)).text)
-        errors.append(str((await gateway.read(prompt)).error))
+        for endpoint in ENDPOINTS:
+            tokens += await gateway.fill(QUOTA, QUOTA)
+            gateway.sandbox.rules.add(fault)
+            errors.append((await gateway.ask(endpoint, prompt)).text)
+            async with gateway.stream(prompt, to=endpoint) as response:
+                errors.append((await response.aread()).partition(b"error")[2].decode())
+        await _broken(gateway, prompt)
     errors += await _wrong_requests(gateway)
     made = await control.ask(gateway.service.data_dir, "keys.create", {"name": "canary"})
     secrets = {f"account {number}": token for number, token in enumerate(tokens)}
@@ -67,18 +75,47 @@ async def trail(gateway: Probe) -> Trail:
     return Trail(gateway, secrets, errors)
 
 
+async def _kept(gateway: Probe, prompt: str) -> None:
+    """Make what is stored, and look at all of it; over a socket too."""
+    background = await begin(gateway, prompt)
+    assert ANSWER in RESPONSES.text(await end_of(gateway, background))
+    await gateway.http.get(f"{RESPONSES.path}/{background}/input_items")
+    continued = RESPONSES.body(PROMPT, previous_response_id=background)
+    assert (await gateway.http.post(RESPONSES.path, json=continued)).status_code == 200
+    compacted = await gateway.http.post(f"{RESPONSES.path}/compact", json=continued)
+    assert compacted.status_code == 200
+    async with talking(gateway) as talk:
+        await talk.create(prompt)
+        assert ANSWER in (await talk.turn()).text
+        await talk.create(prompt, previous_response_id=PROMPT)
+        assert (await talk.event())["status"] == 404
+
+
+async def _broken(gateway: Probe, prompt: str) -> None:
+    """Have the upstream fail in the background and over a socket."""
+    await end_of(gateway, await begin(gateway, prompt))
+    async with talking(gateway) as talk:
+        await talk.create(prompt)
+        while "error" not in (await talk.event())["type"]:
+            pass
+
+
 async def _wrong_requests(gateway: Probe) -> list[str]:
     wrong = {"authorization": f"Bearer {WRONG_KEY}"}
-    broken = f'{{"model": "grok-4", "messages": [{{"role": "user", "content": "{PROMPT}"'
-    asked = [
-        await gateway.http.post("/v1/chat/completions", json=body(PROMPT), headers=wrong),
-        await gateway.http.post("/v1/chat/completions", content=broken),
-        await gateway.http.post("/v1/chat/completions", json=body(PROMPT, temperature=9)),
-        await gateway.http.get("/v1/models", params={"key": QUERY}, headers=wrong),
-        await gateway.http.get("/v1/no-such-thing", params={"api_key": QUERY}),
-    ]
-    assert all(isinstance(answer, httpx.Response) for answer in asked)
-    return [answer.text for answer in asked]
+    texts: list[str] = []
+    for endpoint in ENDPOINTS:
+        broken = json.dumps(endpoint.body(PROMPT))[:-3]
+        asked = [
+            await gateway.http.post(endpoint.path, json=endpoint.body(PROMPT), headers=wrong),
+            await gateway.http.post(endpoint.path, content=broken),
+            await gateway.http.post(endpoint.path, json=endpoint.body(PROMPT, stream=PROMPT)),
+            await gateway.http.get(f"{endpoint.path}/nothing", params={"key": QUERY}),
+        ]
+        assert {reply.status_code for reply in asked} <= {400, 401, 404, 405}
+        texts += [reply.text for reply in asked]
+    models = await gateway.http.get("/v1/models", params={"key": QUERY}, headers=wrong)
+    nowhere = await gateway.http.get("/v1/no-such-thing", params={"api_key": QUERY})
+    return [*texts, models.text, nowhere.text]
 
 
 def found(trail: Trail, text: bytes) -> list[str]:
@@ -102,7 +139,7 @@ async def test_files_hold_no_secret_in_the_clear(trail: Trail) -> None:
 async def test_log_shows_that_much_happened_but_no_secret(trail: Trail) -> None:
     folder = trail.gateway.service.folder
 
-    expected = 2 * len(FAULTS)
+    expected = 2 * len(FAULTS) * len(ENDPOINTS)
 
     async def requests() -> int:
         return min(expected, logged(folder).count(b'"msg":"request"'))
@@ -122,7 +159,7 @@ async def test_metrics_hold_no_secret(trail: Trail) -> None:
 
 
 async def test_errors_hold_no_secret(trail: Trail) -> None:
-    assert len(trail.errors) > 2 * len(FAULTS)
+    assert len(trail.errors) > 2 * len(FAULTS) * len(ENDPOINTS)
     assert found(trail, "".join(trail.errors).encode()) == []
 
 

@@ -7,7 +7,8 @@ import anyio
 import pytest
 
 from e2e.conftest import Start
-from e2e.probe import QUOTA, Answer, Probe
+from e2e.endpoints import Answer
+from e2e.probe import QUOTA, Probe
 from grokgate.sandbox import Pace
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e]

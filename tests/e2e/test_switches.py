@@ -6,7 +6,8 @@ import anyio
 import httpx
 import pytest
 
-from e2e.probe import QUOTA, Answer, Probe
+from e2e.endpoints import Answer
+from e2e.probe import QUOTA, Probe
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
 
@@ -78,19 +79,19 @@ async def test_running_stream_outlives_its_switch(gateway: Probe) -> None:
     await gateway.becomes((200, None), lambda: asked(gateway, name), within_s=SEEN_S)
 
 
-async def test_models_of_a_closed_endpoint_are_not_offered(gateway: Probe) -> None:
+async def test_models_without_an_endpoint_are_not_offered(gateway: Probe) -> None:
     path = config(gateway)
     before = path.read_text()
 
     async def offered() -> list[str]:
         models = (await gateway.http.get("/v1/models")).json()["data"]
-        return [model["id"] for model in models if model["id"] == "grok-4"]
+        return [model["id"] for model in models if model["id"] == "grok-imagine-1.0"]
 
-    assert await offered() == ["grok-4"]
-    write(path, f"{before}\n[downstream]\nenable_chat_completions = false\n")
+    assert await offered() == ["grok-imagine-1.0"]
+    write(path, f"{before}\n[downstream]\nenable_images = false\n")
     await gateway.becomes([], offered, within_s=SEEN_S)
     write(path, before)
-    await gateway.becomes(["grok-4"], offered, within_s=SEEN_S)
+    await gateway.becomes(["grok-imagine-1.0"], offered, within_s=SEEN_S)
 
 
 async def told(gateway: Probe) -> str:

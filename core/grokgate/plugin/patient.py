@@ -96,8 +96,6 @@ class _Result(Generic[R]):
 
 async def _end(task: asyncio.Task[Any]) -> None:
     """Cancel *task*, and let it release what it holds, whatever happens to the request."""
+    task.cancel()
     with anyio.move_on_after(CLOSE_S, shield=True):
-        # Work that is cancelled before its first step would not run at all, and release nothing.
-        await asyncio.sleep(0)
-        task.cancel()
         await asyncio.wait({task})

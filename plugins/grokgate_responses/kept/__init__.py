@@ -1,0 +1,1 @@
+"""What remains of a turn: stored responses, work in the background, connections."""

@@ -1,0 +1,1 @@
+"""What a client asks: wire types, items, tools, and the way to a conversation. Pure."""

@@ -9,7 +9,7 @@ from grokgate.plugin import Caller
 from grokgate.run_options import RunOptions
 from grokgate.upstream import Wire
 
-PROFILES = ("2026-02", "2026-04")
+PROFILES = ("2026-02", "2026-04", "2026-08")
 CALLER = Caller(key_id="k1", name="first")
 
 

@@ -3,17 +3,18 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from importlib import import_module
 from typing import Annotated, Any
 
 import anyio
 import httpx
 import pytest
-from litestar import post
+from litestar import get, post
 from litestar.params import JSONBody
 from msgspec import Meta, Struct
 
-from grokgate.errors import PluginError
+from grokgate.errors import GatewayError, PluginError
 from grokgate.plugin import Call, Ctx, CurrentCaller, EventStream, RouteSpec, Settings, hookimpl
 from grokgate.sandbox import Sandbox
 from grokgate.testing import (
@@ -276,14 +277,68 @@ async def test_an_unknown_model_that_is_accepted_is_reported() -> None:
         await check_plugin(Careless(), requests={"ask": {**BODY, "model": "grok-4"}})
 
 
+def job(status: str) -> list[Any]:
+    """Make handlers whose jobs are over at once, with that status."""
+
+    @post("/v1/ask", status_code=200, summary="Ask.")
+    async def begin(
+        ctx: Ctx[Settings], caller: CurrentCaller, data: JSONBody[Question]
+    ) -> dict[str, str]:
+        with suppress(GatewayError):
+            async with await ctx.dispatcher.open(to_call(data, ctx, caller)) as exchange:
+                assert [event async for event in exchange]
+        return {"id": "a"}
+
+    @get("/v1/ask/a", summary="Tell.")
+    async def tell() -> dict[str, str]:
+        return {"status": status}
+
+    return [begin, tell]
+
+
+@pytest.mark.parametrize(("status", "after"), [("completed", "failure"), ("failed", "success")])
+async def test_a_job_that_ends_otherwise_than_its_call_is_reported(status: str, after: str) -> None:
+    plugin = Asking()
+    plugin.handlers = tuple(job(status))
+
+    with pytest.raises(AssertionError, match=f"after a {after}.* the job is {status}"):
+        await check_plugin(plugin, requests={"ask": BODY}, jobs={"ask"})
+
+
 CHAT = {"model": "grok-4", "messages": [{"role": "user", "content": "why?"}]}
-BUNDLED = {
+ASK = {"model": "grok-4", "input": "Hi"}
+DRAW = {"model": "grok-imagine-1.0", "prompt": "a kite"}
+EDIT = {
+    "model": "grok-imagine-1.0-edit",
+    "prompt": "blue",
+    "image": "data:image/png;base64,iVBORw0KGgo=",
+}
+FILM = {"model": "grok-imagine-1.0-video", "prompt": "waves"}
+BUNDLED: dict[str, dict[str, Any]] = {
     "grokgate_chat": {"chat_completions": [CHAT, {**CHAT, "stream": True}]},
+    "grokgate_images": {
+        "images": [DRAW, {**DRAW, "stream": True, "partial_images": 1}],
+        "image_edits": [EDIT, {**EDIT, "stream": True}],
+    },
+    "grokgate_images_nsfw": {
+        "images_nsfw": [
+            {"prompt": "a kite", "n": 1, "stream": streamed} for streamed in (False, True)
+        ]
+    },
+    "grokgate_messages": {
+        "messages": [{**CHAT, "max_tokens": 99}, {**CHAT, "max_tokens": 99, "stream": True}]
+    },
     "grokgate_models": {},
+    "grokgate_responses": {"responses": [ASK, {**ASK, "stream": True}]},
+    "grokgate_video": {"videos": [FILM, {**FILM, "resolution_name": "480p"}]},
     "grokgate_web": {},
 }
+BESIDE = {"grokgate_images_nsfw": ["grokgate_images"]}
+JOBS = frozenset({"videos"})
 
 
 @pytest.mark.parametrize("package", BUNDLED)
 async def test_bundled_plugins_keep_the_rules(package: str) -> None:
-    await check_plugin(import_module(package), requests=BUNDLED[package])
+    beside = [import_module(name) for name in BESIDE.get(package, ())]
+
+    await check_plugin(import_module(package), requests=BUNDLED[package], jobs=JOBS, beside=beside)

@@ -1,0 +1,187 @@
+"""Makes the video of one job, beside the requests.
+
+1. The job is kept before anything is asked of the upstream.
+2. Whoever waits in `Filming.accepted` is answered when an account has begun, or told why none will:
+   then nothing is left of the job.
+3. Its progress is kept in steps, its end as it comes. A job that is cut short by a shutdown notes
+   that; after a crash, or where its end could not be kept, it is seen when somebody asks.
+"""
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, Final
+
+import anyio
+from msgspec.structs import replace
+
+from grokgate.errors import GatewayError, InternalError, Overloaded, StoreUnavailable
+from grokgate.plugin import Caller, Offer, PluginContext
+from grokgate.plugin.media import Plan, VideoMade, VideoWish, open_video
+from grokgate_video.record import KEPT_S, Job, completed, failed, interrupted, moved
+from grokgate_video.store import KIND, StoredJobs
+
+_STEP: Final = 10
+"""Percent after which progress is kept again."""
+_ENDING_S: Final = 1.5
+"""Seconds to note an end that was forced; less than a job has for it."""
+
+
+class Filming:
+    """The work of one job; its `job` shows how far it is.
+
+    Args:
+        ctx: Of the plugin.
+        caller: Whose job it is.
+        offer: Of the model.
+        wish: All checks done.
+        job: Not kept yet.
+    """
+
+    def __init__(
+        self,
+        ctx: PluginContext[Any],
+        caller: Caller,
+        offer: Offer,
+        wish: VideoWish,
+        job: Job,
+    ) -> None:
+        self.job = job
+        self.ending: Job | None = None
+        """Its end, kept or not; until that is kept, `job` is what is shown."""
+        self._ctx = ctx
+        self._caller = caller
+        self._offer = offer
+        self._wish = wish
+        self._jobs = StoredJobs(ctx, caller.key_id)
+        self._answered = asyncio.Event()
+        self._refusal: GatewayError | None = None
+        self._accepted = job
+        self._begun = False
+        self._dropped = False
+        self._kept_percent = 0
+
+    async def accepted(self) -> Job:
+        """Wait until an account has begun; return the job as it was then.
+
+        Raises:
+            GatewayError: None will; the job is gone.
+        """
+        await self._answered.wait()
+        if self._refusal is not None:
+            raise self._refusal
+        return self._accepted
+
+    def drop(self) -> None:
+        """Take the cancellation that comes now for a deletion: nothing is kept any more."""
+        self._dropped = True
+
+    async def __call__(self) -> None:
+        """Make the video; what became of it is kept, whatever happens."""
+        try:
+            self.job = await self._jobs.put(self.job)
+            await self._make()
+        except GatewayError as error:
+            await self._fail(error)
+        except asyncio.CancelledError:
+            with anyio.move_on_after(_ENDING_S, shield=True):
+                await self._stop()
+            raise
+        except Exception:
+            await self._fail(InternalError())
+            raise
+        finally:
+            self._answered.set()
+
+    async def _make(self) -> None:
+        film = await open_video(
+            self._ctx,
+            self._caller,
+            self._offer,
+            self._wish,
+            kept_for=timedelta(seconds=KEPT_S),
+            begun=self._begin,
+        )
+        async with film:
+            await self._move(0)
+            async for event in film:
+                if isinstance(event, VideoMade):
+                    await self._end(completed(self.job, event.video, now=self._jobs.now()))
+                else:
+                    await self._move(event.percent)
+
+    def _begin(self, plan: Plan) -> None:
+        before = self._wish.continues.seconds if self._wish.continues else 0
+        self.job = replace(self.job, plan=plan, seconds=before + plan.seconds)
+        self._accepted, self._begun = self.job, True
+        self._answered.set()
+
+    async def _move(self, percent: int) -> None:
+        """Note progress, and keep it now and then; it is no loss where that cannot be."""
+        first = self.job.status == "queued"
+        self.job = moved(self.job, percent)
+        if first or self.job.progress >= self._kept_percent + _STEP:
+            self._kept_percent = self.job.progress
+            with suppress(StoreUnavailable):
+                await self._jobs.put(self.job)
+
+    async def _fail(self, error: GatewayError) -> None:
+        if not self._begun:
+            await self._withdraw()
+            self._refusal = error
+            return
+        self._ctx.log.info("video_not_made", error=error.code)
+        await self._end(failed(self.job, error, now=self._jobs.now()))
+
+    async def _stop(self) -> None:
+        if self._dropped:
+            return
+        if not self._begun:
+            self._refusal = Overloaded("The gateway is shutting down.")
+            await self._withdraw()
+            return
+        cut_off = interrupted(replace(self.job, touched_at=self._jobs.now()))
+        await self._end(self.ending or cut_off)
+
+    async def _end(self, job: Job) -> None:
+        """Keep the end; only then it is shown."""
+        self.ending = job
+        try:
+            self.job = await self._jobs.put(job)
+        except StoreUnavailable as error:
+            self._ctx.log.warning("video_end_not_kept", error=error.code, status=job.status)
+
+    async def _withdraw(self) -> None:
+        with suppress(StoreUnavailable):
+            await self._jobs.remove(self.job)
+
+
+async def begin(
+    ctx: PluginContext[Any], caller: Caller, offer: Offer, wish: VideoWish, job: Job
+) -> Job:
+    """Start a job; returns when an account works on it.
+
+    A client that leaves before that takes the job with it.
+
+    Raises:
+        GatewayError: It cannot be kept, run or served; nothing is left of it.
+    """
+    filming = Filming(ctx, caller, offer, wish, job)
+    running = ctx.jobs.start(KIND, job.id, filming, owner=caller.key_id)
+    try:
+        return await filming.accepted()
+    except asyncio.CancelledError:
+        running.cancel()
+        raise
+
+
+async def remove(ctx: PluginContext[Any], job: Job, *, owner: str) -> None:
+    """Forget a job and its files; one under way is cancelled first."""
+    jobs = StoredJobs(ctx, owner)
+    running = ctx.jobs.find(KIND, job.id, owner=owner)
+    if running is not None and isinstance(running.work, Filming):
+        running.work.drop()
+        running.cancel()
+        await running.wait()
+        job = running.work.ending or running.work.job
+    await jobs.remove(job)

@@ -82,7 +82,9 @@ def test(arguments: Sequence[str]) -> int:
     report = Report()
     if not arguments:
         check(report)
-    report.run("pytest", [tool("pytest"), *arguments], env=env)
+    # Two at a time: the real processes and clients under test mostly wait.
+    chosen = arguments or ["-n2", "--dist=loadfile"]
+    report.run("pytest", [tool("pytest"), *chosen], env=env)
     report.show(missing)
     broken = bool(missing) and os.environ.get("CI", "").lower() in ("1", "true")
     return report.codes["pytest"] or int(any(report.codes.values()) or broken)

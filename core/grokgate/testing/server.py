@@ -1,9 +1,11 @@
 """Real servers in the test's own event loop, up in some 30 ms, on free loopback ports."""
 
 import asyncio
+import os
+import random
 import socket
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import anyio
@@ -11,6 +13,11 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from grokgate.sandbox import AccountFixture, Protocol, Sandbox
+
+_FIRST_PORT = 10_000
+_PORTS_EACH = 5_000
+_MOST_WORKERS = 4
+"""All below the ports that systems give to connections."""
 
 
 @asynccontextmanager
@@ -64,10 +71,18 @@ async def running_sandbox(
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """Return a port that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody listened on a moment ago.
+
+    Workers of a parallel test run choose from ports of their own: two servers would share one
+    without a word.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _MOST_WORKERS
+    first = _FIRST_PORT + worker * _PORTS_EACH
+    while True:
+        port = random.randrange(first, first + _PORTS_EACH)  # noqa: S311 - no secret
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((host, port))
+            return port
 
 
 async def _listening(host: str, port: int) -> None:

@@ -159,7 +159,7 @@ async def test_file_that_is_no_picture_is_not_given_out(running: RunningGateway)
         (Kind.TIMEOUT, (504, "upstream_timeout", None)),
         (Kind.PLAN, (503, "no_tokens_configured", None)),
     ],
-    ids=str,
+    ids=["refused", "moderation", "empty", "transient", "timeout", "plan"],
 )
 async def test_no_picture_is_an_error(
     running: RunningGateway, answer: object, expected: object

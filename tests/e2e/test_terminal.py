@@ -55,7 +55,9 @@ class Terminal:
         return code
 
     def _read(self, within_s: float) -> None:
-        if select.select([self._master], [], [], within_s)[0]:
+        poll = select.poll()  # unlike select, it takes the high descriptors of a long test run
+        poll.register(self._master, select.POLLIN)
+        if poll.poll(within_s * 1000):
             try:
                 self.text += os.read(self._master, 65536).decode(errors="replace")
             except OSError:  # nobody has the other side open any more: the program is about to end

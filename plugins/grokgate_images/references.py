@@ -125,13 +125,13 @@ def _source(entry: PictureSource | str, path: str) -> Source:
     field = "image_url" if entry.url is None else "url"
     text: str | None = getattr(entry, field)
     if text is None:
-        _miss(f"{path}.{field}")
+        raise InvalidRequest.missing(f"{path}.{field}")
     return Source(text=text, param=f"{path}.{field}", kind="image")
 
 
 def _check_number(number: int) -> None:
     if not number:
-        _miss("image")
+        raise InvalidRequest.missing("image")
     if number > MOST_PICTURES:
         _refuse_number(MOST_PICTURES)
 
@@ -141,10 +141,4 @@ def _refuse_number(most: int) -> NoReturn:
         f"At most {most} pictures can be changed at once.",
         code="array_above_max_length",
         param="image",
-    )
-
-
-def _miss(param: str) -> NoReturn:
-    raise InvalidRequest(
-        f"Missing required parameter: '{param}'.", code="missing_required_parameter", param=param
     )

@@ -69,7 +69,7 @@ def key() -> str:
 
 @pytest.fixture(scope="session")
 def node_program() -> str:
-    # Never silent: `dev.py test` lists what could not be had, and fails on it with CI=true.
+    # Neither is silent: `dev.py test` lists what could not be had, and fails on it with CI=true.
     found = find_node()
     if found is None:
         pytest.skip("no Node that is new enough")

@@ -2,18 +2,14 @@ from collections.abc import AsyncGenerator
 from hashlib import sha256
 from typing import Any
 
-import msgspec
 import pytest
 
-from grokgate.upstream import Attachment, Blob, Message, Part, Role, Text
-from grokgate_responses.request.schema import ResponsesRequest
+from grokgate.upstream import Attachment, Blob, Message, Text
 from grokgate_responses.request.storing import kept, put_apart
 from grokgate_responses.request.translate import (
-    Asked,
     History,
-    ask,
-    conversation,
 )
+from plugins.asked_world import asked, turn, turns
 
 pytestmark = pytest.mark.anyio
 
@@ -24,31 +20,6 @@ LOOK = {"type": "function", "name": "look"}
 BLOCK = '<tool_calls>\n<tool_call name="look">{"a":1}</tool_call>\n</tool_calls>'
 CAT = Blob.of_bytes(b"cat", mime="image/png", name="cat.png")
 DOG = Blob.of_bytes(b"dog", mime="image/png", name="dog.png")
-
-
-class Options(msgspec.Struct):
-    thinking: bool = True
-    thinking_format: Any = "reasoning_content"
-    thinking_summary: bool = False
-    show_search_sources: bool = False
-
-
-def request(**fields: Any) -> ResponsesRequest:
-    body = {"model": "grok-4", **({} if "messages" in fields else {"input": "Hi"}), **fields}
-    return msgspec.json.decode(msgspec.json.encode(body), type=ResponsesRequest)
-
-
-def asked(history: History | None = None, **fields: Any) -> Asked:
-    return ask(request(**fields), options=Options(), history=history, unseal={"ok": "text"}.get)
-
-
-def turn(role: Role, *parts: Part | str) -> Message:
-    said = tuple(Text(text=part) if isinstance(part, str) else part for part in parts)
-    return Message(role=role, parts=said)
-
-
-def turns(asked: Asked, *blobs: Blob, history: History | None = None) -> list[Message]:
-    return list(conversation(asked, history, blobs).messages)
 
 
 def test_instructions_come_first_and_old_turns_before_new_ones() -> None:

@@ -1,50 +1,22 @@
 from typing import Any
 
-import msgspec
 import pytest
 
 from grokgate.errors import InvalidRequest, ObjectNotFound
-from grokgate.upstream import Blob, Message, Part, Role, Text
 from grokgate_responses.request.ids import response_of
-from grokgate_responses.request.schema import ResponsesRequest
 from grokgate_responses.request.translate import (
-    Asked,
     History,
     ask,
     conversation,
     references,
     sources,
 )
+from plugins.asked_world import Options, asked, request, turn, turns
 
 PICTURE = {"type": "input_image", "image_url": "https://example.com/cat.png"}
 RESULT = {"type": "function_call_output", "call_id": "c1", "output": "sunny"}
 LOOK = {"type": "function", "name": "look"}
 JSON_FORM = {"format": {"type": "json_object"}}
-
-
-class Options(msgspec.Struct):
-    thinking: bool = True
-    thinking_format: Any = "reasoning_content"
-    thinking_summary: bool = False
-    show_search_sources: bool = False
-
-
-def request(**fields: Any) -> ResponsesRequest:
-    body = {"model": "grok-4", **({} if "messages" in fields else {"input": "Hi"}), **fields}
-    return msgspec.json.decode(msgspec.json.encode(body), type=ResponsesRequest)
-
-
-def asked(history: History | None = None, **fields: Any) -> Asked:
-    return ask(request(**fields), options=Options(), history=history, unseal={"ok": "text"}.get)
-
-
-def turn(role: Role, *parts: Part | str) -> Message:
-    said = tuple(Text(text=part) if isinstance(part, str) else part for part in parts)
-    return Message(role=role, parts=said)
-
-
-def turns(asked: Asked, *blobs: Blob, history: History | None = None) -> list[Message]:
-    return list(conversation(asked, history, blobs).messages)
 
 
 def refusal(history: History | None = None, **fields: Any) -> tuple[str | None, str | None]:

@@ -62,7 +62,7 @@ async def create_file(ctx: CoreCtx, caller: CurrentCaller, request: AnyRequest) 
     asked = _texts(form, UploadRequest)
     if (asked.anchor is None) != (asked.seconds is None):
         missing = "anchor" if asked.anchor is None else "seconds"
-        raise _missing(f"expires_after[{missing}]")
+        raise InvalidRequest.missing(f"expires_after[{missing}]")
     row = await ctx.files.add(
         _only_file(form),
         owner=caller.key_id,
@@ -253,14 +253,8 @@ def _texts(form: Form, kind: type[T]) -> T:
 def _only_file(form: Form) -> Blob:
     files = form.files_of(_FILE)
     if not files:
-        raise _missing(_FILE)
+        raise InvalidRequest.missing(_FILE)
     return files[-1]
-
-
-def _missing(name: str) -> InvalidRequest:
-    return InvalidRequest(
-        f"Missing required parameter: '{name}'.", code="missing_required_parameter", param=name
-    )
 
 
 def _file_object(row: FileRow) -> FileObject:

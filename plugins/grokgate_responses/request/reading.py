@@ -64,4 +64,4 @@ def miss(param: str) -> NoReturn:
     Raises:
         InvalidRequest: Always.
     """
-    refuse(param, f"Missing required parameter: '{param}'.", "missing_required_parameter")
+    raise InvalidRequest.missing(param)

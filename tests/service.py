@@ -8,12 +8,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import httpx
 
-from grokgate.testing.server import free_port
+from grokgate.testing.server import kept_port
 
 _KEY = re.compile(r"sk-[A-Za-z0-9_-]{20,}")
 _START_S = 30
@@ -109,7 +109,13 @@ def service(
     wait: bool = True,
 ) -> Iterator[Service]:
     """Run ``grokgate serve`` in *folder* until the context is left."""
-    port = port or free_port()
+    with nullcontext(port) if port else kept_port() as chosen:
+        yield from _running(folder, arguments, environ or {}, chosen, wait=wait)
+
+
+def _running(
+    folder: Path, arguments: Sequence[str], environ: Mapping[str, str], port: int, *, wait: bool
+) -> Iterator[Service]:
     command: Sequence[str] = (
         *(sys.executable, "-m", "grokgate", "serve", "--port", str(port)),
         *arguments,
@@ -120,7 +126,7 @@ def service(
     process = subprocess.Popen(
         command,
         cwd=folder,
-        env={**clean, "PYTHONUNBUFFERED": "1", **(environ or {})},
+        env={**clean, "PYTHONUNBUFFERED": "1", **environ},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -88,23 +88,21 @@ async def test_requests_over_the_limit_are_refused_at_once(start: Start) -> None
         complete: list[bool] = []
 
         async def read() -> None:
-            answer = await gateway.read("@sim tokens=30 delay_ms=70")
+            answer = await gateway.read("@sim tokens=30 delay_ms=250")
             complete.append(answer.reasons == ["stop"])
 
         async with anyio.create_task_group() as group:
             for _ in range(50):
                 group.start_soon(read)
             await gateway.until(lambda: gateway.sandbox.journal.inflight() == 50, 5)
-            refused = await at_once(
-                210, lambda number: timed(lambda: gateway.ask(ENDPOINTS[number % 3]))
-            )
+            refused = await at_once(210, lambda number: gateway.ask(ENDPOINTS[number % 3]))
+            assert gateway.sandbox.journal.inflight() == 50  # nobody waited for a place
 
-        for number, (_, answer) in enumerate(refused):
+        for number, answer in enumerate(refused):
             endpoint = ENDPOINTS[number % 3]
             name = endpoint.name(answer.json()["error"])
             assert (answer.status_code, name) == endpoint.refusal(503, "overloaded")
-        assert all(int(answer.headers["retry-after"]) >= 1 for _, answer in refused)
-        assert max(seconds for seconds, _ in refused) <= 1
+        assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
         assert len(gateway.calls()) == 50
         assert complete == [True] * 50
 

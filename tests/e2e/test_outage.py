@@ -6,7 +6,7 @@ import pytest
 from e2e.conftest import Start
 from e2e.probe import QUOTA, Probe, at_once, timed
 from grokgate.sandbox import HttpStatus
-from grokgate.testing import free_port
+from grokgate.testing import kept_port
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
 
@@ -48,14 +48,15 @@ async def test_outage_is_told_and_not_made_worse(start: Start) -> None:
 async def test_unreachable_upstream_costs_nobody_anything(start: Start) -> None:
     async with start() as gateway:
         await gateway.fill(QUOTA, QUOTA)
-    nowhere = f"http://127.0.0.1:{free_port()}"
-    async with start({"GROK__WEB_BASE": nowhere, "GROK__MAX_RETRY": "1"}) as gateway:
-        answers = await at_once(10, lambda _: gateway.chat())
+    with kept_port() as port:
+        nowhere = {"GROK__WEB_BASE": f"http://127.0.0.1:{port}", "GROK__MAX_RETRY": "1"}
+        async with start(nowhere) as gateway:
+            answers = await at_once(10, lambda _: gateway.chat())
 
-        assert {answer.status_code for answer in answers} <= {502, 503}
-        assert {answer.json()["error"]["code"] for answer in answers} == {"upstream_error"}
-        states = [row["state"] for row in (await gateway.rows()).values()]
-        assert [state["status"] for state in states] == ["active", "active"]
-        assert [state["fail_count"] for state in states] == [0, 0]
-        assert (await gateway.used(), await gateway.quota()) == (0, 2 * QUOTA)
-        await gateway.idle(1)
+            assert {answer.status_code for answer in answers} <= {502, 503}
+            assert {answer.json()["error"]["code"] for answer in answers} == {"upstream_error"}
+            states = [row["state"] for row in (await gateway.rows()).values()]
+            assert [state["status"] for state in states] == ["active", "active"]
+            assert [state["fail_count"] for state in states] == [0, 0]
+            assert (await gateway.used(), await gateway.quota()) == (0, 2 * QUOTA)
+            await gateway.idle(1)

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from grokgate.testing import free_port
+from grokgate.testing import kept_port
 
 pytestmark = pytest.mark.e2e
 
@@ -115,8 +115,11 @@ def answering(shown: Terminal, port: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_interrupt_ends_everything(tmp_path: Path, times: int) -> None:
-    port = free_port()
-    with terminal(tmp_path, port) as shown, answering(shown, port):
+    with (
+        kept_port() as port,
+        terminal(tmp_path, port) as shown,
+        answering(shown, port),
+    ):
         pids = family(shown.process.pid)
         shown.type(CTRL_C)
         shown.wait_for("Stopping: 1 running")

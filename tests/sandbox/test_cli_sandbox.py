@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from grokgate.testing import free_port
+from grokgate.testing import kept_port
 
 COMMAND = (sys.executable, "-m", "grokgate", "sandbox")
 END_S = 15
@@ -20,17 +20,18 @@ END_S = 15
 @contextmanager
 def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run a sandbox; it is ended at last."""
-    process = subprocess.Popen(
-        [*COMMAND, "--port", str(free_port()), *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+    with kept_port() as port:
+        process = subprocess.Popen(
+            [*COMMAND, "--port", str(port), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
 
 
 def await_listener(process: subprocess.Popen[str]) -> None:

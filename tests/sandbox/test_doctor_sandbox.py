@@ -17,7 +17,7 @@ from grokgate.doctor import Finding, Words
 from grokgate.gateway import Gateway
 from grokgate.run_options import RunOptions
 from grokgate.sandbox import AccountFixture, Sandbox, WindowFixture, faults
-from grokgate.testing.server import free_port, running_sandbox
+from grokgate.testing.server import kept_port, running_sandbox
 
 pytestmark = pytest.mark.anyio
 
@@ -170,18 +170,19 @@ async def test_silent_upstream_is_a_timeout(tmp_path: Path, protocol: str) -> No
 
 
 async def test_closed_port_is_named_with_its_address(tmp_path: Path) -> None:
-    base = f"http://127.0.0.1:{free_port()}"
-    found = await examined(gateway(tmp_path, base, "2026-08"))
+    with kept_port() as port:
+        base = f"http://127.0.0.1:{port}"
+        found = await examined(gateway(tmp_path, base, "2026-08"))
 
     (finding,) = of_account(found)
     assert (finding.code, finding.values["address"]) == ("connect_tcp", base)
 
 
 async def test_dead_proxy_is_named_without_its_password(tmp_path: Path) -> None:
-    port = free_port()
-    settings = {"grok.base_proxy_url": f"http://user:hidden@127.0.0.1:{port}"}
     async with sandboxed("2026-04") as (_, base):
-        found = await examined(gateway(tmp_path, base, "2026-04", **settings))
+        with kept_port() as port:
+            settings = {"grok.base_proxy_url": f"http://user:hidden@127.0.0.1:{port}"}
+            found = await examined(gateway(tmp_path, base, "2026-04", **settings))
 
     (finding,) = of_account(found)
     assert finding.code == "connect_proxy"

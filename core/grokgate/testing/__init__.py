@@ -3,7 +3,7 @@
 from grokgate.testing.clock import FakeClock
 from grokgate.testing.conformance import check_plugin
 from grokgate.testing.gateway import Pool, RunningGateway, make_card, running_gateway
-from grokgate.testing.server import free_port, running_sandbox, serving
+from grokgate.testing.server import free_port, kept_port, running_sandbox, serving
 from grokgate.testing.socket import SocketTalk, talking
 from grokgate.testing.upstream import Asked, FakeUpstream, picture
 
@@ -16,6 +16,7 @@ __all__ = [
     "SocketTalk",
     "check_plugin",
     "free_port",
+    "kept_port",
     "make_card",
     "picture",
     "running_gateway",

@@ -12,7 +12,7 @@ from grokgate.upstream import (
     Stage,
     TextDelta,
 )
-from plugins.web.driver_world import ANSWER, ASK, events, failed, line
+from plugins.web.driver_world import ANSWER, ASK, events, failed, line, swift
 
 pytestmark = pytest.mark.anyio
 
@@ -96,8 +96,7 @@ async def test_upstream_that_does_not_close_delays_nobody(
 
     server.script = open_ended
     async with open_session(server, account, attempt) as session:
-        with anyio.fail_after(0.8):
-            found = await events(session.converse(ASK))
+        found = await swift(lambda: events(session.converse(ASK)), within_s=0.8)
 
     assert found[-1] == Finished()
     await settled(lambda: server.open == 0, 0.5)

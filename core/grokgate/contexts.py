@@ -50,6 +50,10 @@ class Services(Protocol):
         """Return the caller to assume without a key; None: a key is needed."""
         ...
 
+    def find_caller(self, text: str, /) -> Caller | None:
+        """Return whose key *text* is; None: nobody's."""
+        ...
+
 
 class Context:
     """A plugin's view of the gateway (`grokgate.plugin.PluginContext`)."""
@@ -133,7 +137,7 @@ class CoreContext:
 
     def find_key(self, text: str) -> Caller | None:
         """Return the caller of a key, in constant time."""
-        return self._gateway.keys.find(text)
+        return self._gateway.find_caller(text)
 
     def anonymous(self) -> Caller | None:
         """Return the caller to assume without a key; None: a key is needed."""

@@ -8,10 +8,12 @@ GatewayError                      status, type, code, param, retry_after_s, mess
 │  ├─ UnknownUrl            404   ├─ MethodNotAllowed     405
 │  ├─ RequestTimeout        408   └─ UnsupportedMediaType 415
 ├─ AuthenticationFailed     401   ├─ PermissionDenied     403
+│  └─ SetupRequired         401   │  └─ PasswordRequired, CsrfFailed  403
 ├─ EndpointDisabled         404   ├─ Conflict             409
+├─ NotSupported             410   ├─ TooManyAttempts      429
 ├─ LimitExceeded            429   ├─ NoTokenAvailable     429
-├─ NoTokensConfigured       503   ├─ Overloaded           503
-├─ StoreUnavailable         503
+│  └─ DailyQuotaExceeded    429   ├─ Overloaded           503
+├─ NoTokensConfigured       503   ├─ StoreUnavailable     503
 ├─ UpstreamError            502
 │  ├─ UpstreamBlocked       502   ├─ UpstreamTimeout      504
 │  ├─ EmptyResponse         502   ├─ ContextTooLong       400
@@ -197,6 +199,47 @@ class PermissionDenied(GatewayError):
     default_message = "This key may not do that."
 
 
+class SetupRequired(AuthenticationFailed):
+    """There is no admin password yet (F-AUTH-08)."""
+
+    default_code = "setup_required"
+    # Clients of predecessors look for its beginning.
+    default_message = "App key is not configured: open the set-up link that the start printed."
+
+
+class PasswordRequired(PermissionDenied):
+    """A secret is asked for without the password having been given again (F-CFG-09)."""
+
+    default_code = "password_required"
+    default_message = "Give the password again to see secrets."
+
+
+class CsrfFailed(PermissionDenied):
+    """A change with the session's cookie that another page could have sent (F-AUTH-06)."""
+
+    default_code = "csrf_failed"
+    default_message = "This request does not come from the admin page."
+
+
+class NotSupported(GatewayError):
+    """What predecessors had and this gateway leaves out on purpose."""
+
+    status = 410
+    type = "invalid_request_error"
+    default_code = "not_supported"
+    default_message = "This is not supported."
+
+
+class TooManyAttempts(GatewayError):
+    """Too many wrong passwords from one address."""
+
+    status = 429
+    type = "rate_limit_error"
+    default_code = "too_many_attempts"
+    default_message = "Too many failed attempts."
+    should_retry = False
+
+
 class EndpointDisabled(GatewayError):
     """The operator switched the route off (F-API-04)."""
 
@@ -222,6 +265,27 @@ class LimitExceeded(GatewayError):
     type = "rate_limit_error"
     default_code = "rate_limit_exceeded"
     default_message = "The limit of this key is reached."
+
+
+class DailyQuotaExceeded(LimitExceeded):
+    """A daily quota of the client's key is used up (F-KEY-07); carries seconds to the next day.
+
+    Args:
+        quota: Its name, or several.
+        retry_after_s: Seconds to the next day.
+    """
+
+    type = "insufficient_quota"
+    default_code = "daily_quota_exceeded"
+    should_retry = False
+
+    def __init__(self, quota: str, *, retry_after_s: float) -> None:
+        super().__init__(f"Daily quota exceeded: {quota}", retry_after_s=retry_after_s)
+
+    @property
+    def told(self) -> str:
+        """The sentence that clients of predecessors look for; the delay is in the header."""
+        return self.message
 
 
 class NoTokenAvailable(GatewayError):

@@ -8,6 +8,7 @@ start ──> running ──> ended
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias
@@ -18,7 +19,8 @@ from anyio.abc import TaskGroup
 from msgspec import Struct
 
 from grokgate.drain import Drain
-from grokgate.errors import Overloaded
+from grokgate.errors import InternalError, Overloaded
+from grokgate.openai.tally import Tally, current_tally, tallying
 
 Work: TypeAlias = Callable[[], Awaitable[None]]
 
@@ -35,6 +37,26 @@ class JobId(Struct, frozen=True, kw_only=True):
     kind: str
     key: str
     owner: str
+
+
+class JobEnd(Struct, frozen=True, kw_only=True):
+    """How a job ended."""
+
+    id: JobId
+    seconds: float
+    tally: Tally
+    """What it used; carries the request id of the request that started it, if one did."""
+    defect: bool
+    """It raised, which is its plugin's fault."""
+
+    @property
+    def error(self) -> str | None:
+        """Code of what went wrong, as far as a client could be told."""
+        return InternalError.default_code if self.defect else self.tally.error
+
+
+def _ignore(_end: JobEnd) -> None:
+    """Tell nobody."""
 
 
 class Job:
@@ -87,6 +109,7 @@ class Jobs:
         drain: Waits for jobs as for requests; when its grace is over they are cancelled.
         on_fault: Told the plugin of a job that raised.
         log: A bound structlog logger.
+        ended: Told of every job that has ended.
         ending_s: What a cancelled job has for what it shields.
     """
 
@@ -96,14 +119,21 @@ class Jobs:
         *,
         on_fault: Callable[[str], None],
         log: Any,
+        ended: Callable[[JobEnd], None] = _ignore,
         ending_s: float = ENDING_S,
     ) -> None:
         self._drain = drain
         self._ending_s = ending_s
         self._on_fault = on_fault
         self._log = log
+        self._tell_end = ended
         self._running: dict[JobId, Job] = {}
         self._group: TaskGroup | None = None
+
+    @property
+    def count(self) -> int:
+        """How many run."""
+        return len(self._running)
 
     def for_plugin(self, plugin: str) -> "PluginJobs":
         """Return what *plugin* may see."""
@@ -150,10 +180,23 @@ class Jobs:
         """Return the running job."""
         return self._running.get(job_id)
 
+    async def end_owner(self, owner: str) -> None:
+        """Cancel the jobs of a key, and wait for their ends."""
+        jobs = [job for job_id, job in self._running.items() if job_id.owner == owner]
+        for job in jobs:
+            job.cancel()
+        for job in jobs:
+            await job.wait()
+
     async def _fenced(self, job_id: JobId, job: Job) -> None:
+        asked = current_tally()  # of the request that started it: a task inherits the context
+        tally = Tally(request_id=asked.request_id if asked is not None else "")
+        began, defect = time.perf_counter(), False
         try:
-            await job.run()
+            with tallying(tally):
+                await job.run()
         except Exception:  # noqa: BLE001 - a fence: a job's fault is its plugin's
+            defect = True
             self._on_fault(job_id.plugin)
             self._log.exception(
                 "job_failed", plugin=job_id.plugin, kind=job_id.kind, key_id=job_id.owner
@@ -161,6 +204,15 @@ class Jobs:
         finally:
             del self._running[job_id]
             self._drain.leave()
+            seconds = time.perf_counter() - began
+            self._told(JobEnd(id=job_id, seconds=seconds, tally=tally, defect=defect))
+
+    def _told(self, end: JobEnd) -> None:
+        """Tell of an end."""
+        try:
+            self._tell_end(end)
+        except Exception:  # noqa: BLE001 - a fence: an observer's fault ends no job
+            self._log.exception("job_observer_failed", plugin=end.id.plugin, kind=end.id.kind)
 
     async def _cancel_at_cut(self, watch: CancelScope) -> None:
         with watch:

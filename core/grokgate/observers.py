@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from grokgate.openai.tally import current_tally
 from grokgate.plugin.records import CallRecord
 from grokgate.registry import Registry
 from grokgate.scheduler.home import PoolView
@@ -46,6 +47,10 @@ class Observers:
         """Names of the plugins that are still told."""
         return list(self._hooks)
 
+    def silenced(self, plugin: str) -> bool:
+        """Tell whether *plugin* watched calls once and is not told any more."""
+        return plugin in self._faults and plugin not in self._hooks
+
     def __call__(self, record: CallRecord) -> None:
         """Tell every observer; never raises."""
         for name, hook in tuple(self._hooks.items()):
@@ -76,6 +81,24 @@ def count_call(metrics: Metrics, record: CallRecord, *, draining: bool) -> None:
     """
     reason = "completed" if record.outcome == "completed" else _reason(record, draining=draining)
     metrics.call_ended(reason, [str(attempt.observation.kind) for attempt in record.tries])
+    for attempt in record.tries:
+        if attempt.observation.status is not None:
+            metrics.upstream_answered(attempt.observation.status)
+
+
+def tally_call(record: CallRecord) -> None:
+    """Note what a call used, for the request it belongs to."""
+    tally = current_tally()
+    # A call that nobody read to its end is ended wherever the collector finds it.
+    if tally is None or tally.request_id != record.request_id:
+        return
+    tally.model = record.model
+    tally.error = record.error
+    tally.attempts += record.attempts
+    tally.units += record.units
+    tally.outputs += record.outputs
+    if record.tries:
+        tally.token = record.tries[-1].account
 
 
 def watch_home(metrics: Metrics, view: Callable[[], PoolView], *, upstreams: Iterable[str]) -> None:

@@ -6,12 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from grokgate import registry
+from grokgate.access import take_back_password
+from grokgate.adoption import Intake, Record, Takeover
 from grokgate.clock import SystemClock
 from grokgate.errors import StateError
 from grokgate.operations import Operations
+from grokgate.rotation import Rotation
 from grokgate.scheduler.cost import CostTable
 from grokgate.settings import read_boot, setting_keys
-from grokgate.stores import database_path, no_database, open_stores
+from grokgate.settings.media import QuotaSettings
+from grokgate.stores import Stores, database_path, no_database, open_stores
+from grokgate.upstream import Clock
 
 
 @asynccontextmanager
@@ -38,7 +43,28 @@ async def opened(
         check_rules=CostTable,
         log=log,
     )
-    async with open_stores(
-        boot, environ, specs=plugins.upstreams, clock=SystemClock(), log=log
-    ) as stores:
-        yield Operations(stores.tokens, stores.keys)
+    clock = SystemClock()
+    async with open_stores(boot, environ, specs=plugins.upstreams, clock=clock, log=log) as stores:
+
+        async def reset_password() -> None:
+            await take_back_password(stores.database)
+
+        yield Operations(
+            stores.tokens,
+            stores.keys,
+            reset_password=reset_password,
+            rotation=Rotation(stores.database, stores.vault),
+            migrate=_takeover(stores, clock, log).run,
+        )
+
+
+def _takeover(stores: Stores, clock: Clock, log: Any) -> Takeover:
+    """Make what takes over a predecessor's data; its days begin as those of the stores' keys do."""
+    intake = Intake(
+        stores.database,
+        stores.tokens,
+        stores.keys,
+        offset_minutes=lambda: QuotaSettings().tz_offset_minutes,
+        clock=clock,
+    )
+    return Takeover(Record(stores.database, clock, log), intake, is_live=False)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from grokgate.errors import StartupError
-from grokgate.gateway import Gateway
+from grokgate.gateway import Gateway, address
 from grokgate.run_options import VARIABLE, RunOptions
 from grokgate.settings import load_environment, read_boot
 from grokgate.telemetry import Logs, open_logs
@@ -150,15 +150,15 @@ def refuse(options: RunOptions, error: Exception, *, log: Any) -> None:
 
 def announce(gateway: Gateway) -> None:
     """Tell the terminal how to use the gateway; the key is shown this once."""
-    host = _dialled(gateway.boot.server.host)
-    base = f"http://[{host}]" if ":" in host else f"http://{host}"
-    base += f":{gateway.boot.server.port}"
+    base = address.local_base(gateway.boot.server)
     lines = [
         "",
         f"  Grokgate listens on  {base}/v1{_openness(gateway)}",
         f"  configuration        {gateway.settings.path}",
         f"  accounts             {_accounts(gateway)}",
     ]
+    if (link := gateway.access.setup_link()) is not None:
+        lines.append(f"  admin password       none yet, choose it: {link}")
     if gateway.first_key is not None:
         lines += [
             f"  API key              {gateway.first_key}",
@@ -174,7 +174,7 @@ def announce(gateway: Gateway) -> None:
 
 def _openness(gateway: Gateway) -> str:
     host = gateway.boot.server.host
-    return f"  and on every other address ({host})" if host != _dialled(host) else ""
+    return f"  and on every other address ({host})" if host != address.dialled(host) else ""
 
 
 def _accounts(gateway: Gateway) -> str:
@@ -200,13 +200,6 @@ def _curl(base: str, key: str) -> list[str]:
     ]
 
 
-def _dialled(host: str) -> str:
-    """Name an address that can be connected to, where the server listens on all of them."""
-    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
-        return "127.0.0.1"
-    return host
-
-
 def _take_signals(gateway: Gateway) -> None:
     if sys.platform == "win32":
         return
@@ -222,7 +215,7 @@ async def _welcome(gateway: Gateway) -> None:
     host, port = gateway.boot.server.host, gateway.boot.server.port
     while True:
         try:
-            _, writer = await asyncio.open_connection(_dialled(host), port)
+            _, writer = await asyncio.open_connection(address.dialled(host), port)
         except OSError:
             await asyncio.sleep(_PROBE_S)
         else:

@@ -136,6 +136,29 @@ def installed(
     ]
 
 
+class Installed(Struct, frozen=True, kw_only=True):
+    """A plugin that this environment has, loaded or not."""
+
+    name: str
+    version: str
+    bundled: bool
+
+
+def available(points: Iterable[EntryPoint] | None = None) -> list[Installed]:
+    """List every installed plugin without importing it, bundled ones first.
+
+    Args:
+        points: Where to look; None: what this environment has installed.
+    """
+    points = tuple(entry_points(group=GROUP) if points is None else points)
+    found: dict[str, Installed] = {}
+    for point in sorted(points, key=lambda point: (not _is_bundled(point), point.name)):
+        version = point.dist.version if point.dist is not None else ""
+        plugin = Installed(name=point.name, version=version, bundled=_is_bundled(point))
+        found.setdefault(point.name, plugin)
+    return list(found.values())
+
+
 def load(
     sources: Iterable[PluginSource],
     *,

@@ -1,6 +1,6 @@
 """What lies in a data folder, opened in this order: lock, key, database, tokens, keys, objects."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from grokgate.keys import KeyRing
 from grokgate.objects import ObjectStore, Replies
 from grokgate.run_options import SANDBOX_FOLDER
 from grokgate.settings import Boot
+from grokgate.settings.media import QuotaSettings
+from grokgate.settings.stored import StoredSettings
 from grokgate.storage import Database, hold_folder, is_new, open_database
 from grokgate.tokens import TokenStore
 from grokgate.upstream import Clock, UpstreamSpec
@@ -34,6 +36,7 @@ class Stores(Struct, frozen=True, kw_only=True):
     keys: KeyRing
     objects: ObjectStore
     replies: Replies
+    settings: StoredSettings
 
 
 def database_path(boot: Boot) -> Path:
@@ -76,13 +79,15 @@ async def open_stores(
     *,
     specs: Mapping[str, UpstreamSpec],
     clock: Clock,
+    day_begins: Callable[[], int] = lambda: QuotaSettings().tz_offset_minutes,
     log: Any,
     holder: int | None = None,
 ) -> AsyncIterator[Stores]:
     """Hold the data folder and open what lies in it, until the context is left.
 
     A locked database is waited for as long as the environment says (F-ENV-10). *holder* is the
-    process to be named to others that want the folder; None: this one.
+    process to be named to others that want the folder; None: this one. *day_begins* returns when a
+    day of the keys begins, minutes east of UTC.
 
     Raises:
         StateError: Another process holds it, or its state is damaged; nothing was changed.
@@ -103,7 +108,7 @@ async def open_stores(
         ) as database:
             tokens = TokenStore(database, vault, specs, clock)
             await tokens.load()
-            keys = KeyRing(database, vault, clock)
+            keys = KeyRing(database, vault, clock, offset_minutes=day_begins)
             await keys.load()
             replies = Replies(database, vault, clock)
             await replies.remove_expired()
@@ -114,4 +119,5 @@ async def open_stores(
                 keys=keys,
                 objects=ObjectStore(database, vault, clock, log=log),
                 replies=replies,
+                settings=StoredSettings(database, vault, clock),
             )

@@ -1,11 +1,15 @@
 """Seals secrets at rest and makes keyed digests (S14, F-STO-10).
 
-One master key per installation: a file of its own beside the database, never in it, or the text of
-``GROKGATE_SECRET_KEY``. Every use has a key of its own, derived from the master key by HKDF, so
+The master keys of an installation: a file of its own beside the database, never in it, or the text
+of ``GROKGATE_SECRET_KEY``. Every use has a key of its own, derived from a master key by HKDF, so
 that no digest tells anything about a sealed text.
 
+The first master key, the *root*, makes all digests and names the installation for ever: what was
+digested is not there to be digested anew. The last one seals. Those between open what they sealed.
+
 ```text
-key file     grokgate-key-1.<base64url of 32 random bytes>.<8 hex digits that show damage>
+key file     a line for each key, the oldest first:
+             grokgate-key-1.<base64url of 32 random bytes>.<8 hex digits that show damage>
 sealed text  version (1 byte) · key id (8) · nonce (12) · AES-256-GCM ciphertext with its tag
 ```
 """
@@ -16,6 +20,9 @@ import hashlib
 import hmac
 import os
 import secrets
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -32,22 +39,39 @@ _KEY_BYTES: Final = 32
 _KEY_ID_BYTES: Final = 8
 _NONCE_BYTES: Final = 12
 _HEADER_BYTES: Final = len(_VERSION) + _KEY_ID_BYTES + _NONCE_BYTES
-_LONGEST_KEY_FILE: Final = 4096
+_LONGEST_KEY_FILE: Final = 1 << 20
+"""Bytes; enough for a rotation a day in forty years."""
 _SHORTEST_PASSPHRASE: Final = 32
 
 
 class Vault:
-    """Seals, opens and digests with one master key; use `open` to make one.
+    """Seals, opens and digests with the master keys; use `open` to make one.
 
     May be used from several tasks and threads.
+
+    Args:
+        root: Oldest master key.
+        later: Those that followed it, the oldest first.
+        path: The file they lie in; None: they come from elsewhere, and `add_key` cannot work.
     """
 
-    def __init__(self, master: bytes) -> None:
-        self._master = master
-        self._cipher = AESGCM(self._derive("seal"))
+    def __init__(
+        self, root: bytes, later: Sequence[bytes] = (), *, path: Path | None = None
+    ) -> None:
+        self._root = root
+        self._path = path
+        self._adding = threading.Lock()
+        self._ring = {_key_id(master): _cipher(master) for master in (root, *later)}
         self._digest_keys: dict[str, bytes] = {}
-        self.key_id = self._derive("key id")[:_KEY_ID_BYTES]
-        """Names the master key without telling it."""
+        self.key_id = _key_id(root)
+        """Names the installation's first key without telling it."""
+        self.sealing_id = _key_id(later[-1] if later else root)
+        """Names the key that seals."""
+
+    @property
+    def key_ids(self) -> frozenset[bytes]:
+        """Names of all keys, each of which opens what it sealed."""
+        return frozenset(self._ring)
 
     @classmethod
     def open(cls, path: Path, env_key: str | None, *, needed: bool = False) -> "Vault":
@@ -55,8 +79,9 @@ class Vault:
 
         Args:
             path: The key file; not looked at when *env_key* is given.
-            env_key: Value of ``GROKGATE_SECRET_KEY``: the text of a key file, or any text of at
-                least 32 characters. None or empty: the file.
+            env_key: Value of ``GROKGATE_SECRET_KEY``: the text of a key file (several keys stand
+                with blanks between them), or any text of at least 32 characters, which the text of
+                a key file may follow. None or empty: the file.
             needed: True where a database exists already: a missing file is then an error, since
                 a new key could open nothing of it.
 
@@ -65,7 +90,8 @@ class Vault:
                 file is left as it is.
         """
         if env_key and env_key.strip():
-            return cls(_master_from_text(env_key.strip()))
+            root, *later = _masters_from_text(env_key.strip())
+            return cls(root, later)
         if not path.exists():
             if needed:
                 raise StateError(
@@ -73,7 +99,34 @@ class Vault:
                     "without it. Restore it from a backup, or set GROKGATE_SECRET_KEY."
                 )
             _write_key_file(path, secrets.token_bytes(_KEY_BYTES))
-        return cls(_master_from_file(path))
+        root, *later = _masters_from_file(path)
+        return cls(root, later, path=path)
+
+    def add_key(self) -> None:
+        """Make a further master key, which seals from now on; the file has it when this returns.
+
+        Raises:
+            StateError: The keys come from the environment, or the file cannot be written or does
+                not hold these keys any more.
+        """
+        if self._path is None:
+            raise StateError(
+                "The keys come from GROKGATE_SECRET_KEY. Append a new one there, with a blank "
+                "before it, restart, and rotate with --resume."
+            )
+        # A key that another one's writing removes from the file would be lost with the process.
+        with self._adding:
+            masters = _masters_from_file(self._path)
+            known = [_key_id(master) for master in masters]
+            if known[0] != self.key_id or not self.key_ids <= set(known):
+                raise StateError(
+                    f"The key file {self._path} does not hold the keys in use. Restore it from a "
+                    "backup."
+                )
+            master = secrets.token_bytes(_KEY_BYTES)
+            _replace_key_file(self._path, "\n".join(map(_line, (*masters, master))))
+            self._ring = {**self._ring, _key_id(master): _cipher(master)}
+            self.sealing_id = _key_id(master)
 
     def seal(self, plaintext: bytes, *, context: str) -> bytes:
         """Encrypt *plaintext* so that it opens only under the same *context*.
@@ -84,8 +137,9 @@ class Vault:
                 record do not open there.
         """
         nonce = os.urandom(_NONCE_BYTES)
-        header = _VERSION + self.key_id + nonce
-        return header + self._cipher.encrypt(nonce, plaintext, _associated(header, context))
+        key_id = self.sealing_id
+        header = _VERSION + key_id + nonce
+        return header + self._ring[key_id].encrypt(nonce, plaintext, _associated(header, context))
 
     def unseal(self, sealed: bytes, *, context: str) -> bytes:
         """Decrypt what `seal` made under the same *context*.
@@ -96,14 +150,15 @@ class Vault:
         header, body = sealed[:_HEADER_BYTES], sealed[_HEADER_BYTES:]
         if len(header) < _HEADER_BYTES or header[:1] != _VERSION:
             raise StateError(f"The stored secret of {context} is damaged. Restore a backup.")
-        if header[1 : 1 + _KEY_ID_BYTES] != self.key_id:
+        cipher = self._ring.get(header[1 : 1 + _KEY_ID_BYTES])
+        if cipher is None:
             raise StateError(
                 f"The stored secret of {context} was sealed with another key. Restore the key "
                 "file that belongs to this database, or set GROKGATE_SECRET_KEY to its text."
             )
         nonce = header[-_NONCE_BYTES:]
         try:
-            return self._cipher.decrypt(nonce, body, _associated(header, context))
+            return cipher.decrypt(nonce, body, _associated(header, context))
         except InvalidTag as error:
             message = f"The stored secret of {context} is damaged. Restore a backup."
             raise StateError(message) from error
@@ -117,39 +172,61 @@ class Vault:
         """
         key = self._digest_keys.get(purpose)
         if key is None:
-            key = self._digest_keys[purpose] = self._derive(f"digest {purpose}")
+            key = self._digest_keys[purpose] = _derive(self._root, f"digest {purpose}")
         return hmac.digest(key, text.encode("utf-8", "surrogatepass"), "sha256")
 
-    def _derive(self, use: str) -> bytes:
-        derivation = HKDF(SHA256(), _KEY_BYTES, salt=None, info=b"grokgate " + use.encode())
-        return derivation.derive(self._master)
+
+def _derive(master: bytes, use: str) -> bytes:
+    derivation = HKDF(SHA256(), _KEY_BYTES, salt=None, info=b"grokgate " + use.encode())
+    return derivation.derive(master)
+
+
+def _key_id(master: bytes) -> bytes:
+    return _derive(master, "key id")[:_KEY_ID_BYTES]
+
+
+def _cipher(master: bytes) -> AESGCM:
+    return AESGCM(_derive(master, "seal"))
 
 
 def _associated(header: bytes, context: str) -> bytes:
     return header + context.encode()
 
 
-def _master_from_text(text: str) -> bytes:
-    if text.startswith(_MARK):
-        return _parse_key(text, source="GROKGATE_SECRET_KEY")
-    if len(text) < _SHORTEST_PASSPHRASE:
+def _masters_from_text(text: str) -> list[bytes]:
+    first, mark, later = text.partition(_MARK)
+    first = first.rstrip() if mark else text
+    keys = _parse_keys(mark + later, source="GROKGATE_SECRET_KEY") if mark else []
+    if not first:
+        return keys
+    if len(first) < _SHORTEST_PASSPHRASE:
         raise StateError(
             f"GROKGATE_SECRET_KEY is too short: it needs at least {_SHORTEST_PASSPHRASE} "
             "characters, best from a random source such as `openssl rand -base64 32`."
         )
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+    return [hashlib.sha256(first.encode("utf-8", "surrogateescape")).digest(), *keys]
 
 
-def _master_from_file(path: Path) -> bytes:
+def _masters_from_file(path: Path) -> list[bytes]:
+    return _parse_keys(_read_key_file(path), source=f"The key file {path}")
+
+
+def _read_key_file(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            content = file.read(_LONGEST_KEY_FILE)
+            content = file.read(_LONGEST_KEY_FILE + 1)
     except OSError as error:
         reason = error.strerror or "unknown error"
         raise StateError(
             f"The key file {path} cannot be read ({reason}). Correct its owner or mode."
         ) from error
-    return _parse_key(content.decode("ascii", "replace").strip(), source=f"The key file {path}")
+    if len(content) > _LONGEST_KEY_FILE:
+        raise StateError(f"The key file {path} is too long to be one. Restore it from a backup.")
+    return content.decode("ascii", "replace").strip()
+
+
+def _parse_keys(text: str, *, source: str) -> list[bytes]:
+    return [_parse_key(line, source=source) for line in text.split() or [""]]
 
 
 def _parse_key(text: str, *, source: str) -> bytes:
@@ -168,20 +245,36 @@ def _check(encoded: str) -> str:
     return hashlib.sha256(f"{_MARK}.{encoded}".encode()).hexdigest()[:8]
 
 
+def _line(master: bytes) -> str:
+    encoded = base64.urlsafe_b64encode(master).decode()
+    return f"{_MARK}.{encoded}.{_check(encoded)}"
+
+
 def _write_key_file(path: Path, master: bytes) -> None:
     """Write the file whole or not at all, and never over another one."""
-    encoded = base64.urlsafe_b64encode(master).decode()
-    content = f"{_MARK}.{encoded}.{_check(encoded)}\n".encode()
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        _write_synced(draft, content)
+    with _draft(path, _line(master)) as draft:
         try:
             os.link(draft, path)
+        except FileExistsError:
+            return  # another process was first: its key is the one to use
+
+
+def _replace_key_file(path: Path, lines: str) -> None:
+    with _draft(path, lines) as draft:
+        draft.replace(path)
+
+
+@contextmanager
+def _draft(path: Path, lines: str) -> Iterator[Path]:
+    """Write *lines* to a file beside *path*, to be put in its place."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        _write_synced(draft, f"{lines}\n".encode())
+        try:
+            yield draft
         finally:
-            draft.unlink()
+            draft.unlink(missing_ok=True)
         _sync_folder(path.parent)
-    except FileExistsError:
-        return  # another process was first: its key is the one to use
     except OSError as error:
         reason = error.strerror or "unknown error"
         raise StateError(

@@ -1,7 +1,8 @@
 """Draws ``first-start.svg`` from a real run: ``.venv/bin/python docs/images/first_start.py``.
 
 It starts ``grokgate serve --sandbox`` on a fresh folder, sends the request that the start suggests,
-and draws what the terminal showed. Of the API key only the first characters are kept.
+and draws what the terminal showed. Of the API key and the set-up code only the first
+characters are kept.
 """
 
 import json
@@ -23,6 +24,8 @@ LEFT, TOP = 20, 52
 WIDTH = LEFT * 2 + int(COLUMNS * FONT * 0.602)
 PROMPT = "Tell me about kites"
 KEY = re.compile(r"sk-[\w-]{20,}")
+SECRET = re.compile(rf"{KEY.pattern}|(?<=/setup#)[\w-]{{20,}}")
+"""An API key, or the code of the set-up link."""
 
 
 def main() -> None:
@@ -76,7 +79,7 @@ def _ask(banner: str) -> Iterator[str]:
 def _wrapped(lines: list[str]) -> Iterator[str]:
     """Hide the key, and shorten what a terminal of this width would wrap."""
     for line in lines:
-        hidden = KEY.sub(lambda key: key.group()[:9] + "…", line)
+        hidden = SECRET.sub(lambda secret: secret.group()[:9] + "…", line)
         if hidden.startswith("data: {"):
             frame = json.loads(hidden.removeprefix("data: "))
             choice = frame["choices"][0]

@@ -73,10 +73,11 @@ class StreamWriter:
         return [error_frame(error)]
 
     def _usage_frame(self) -> list[bytes]:
+        ended = [(one.answer, one.finished or REFUSED) for one in self._choices]
+        usage = usage_of(ended, self._readings, self._head)  # the request log counts it, too
         if not self._include_usage:
             return []
-        ended = [(one.answer, one.finished or REFUSED) for one in self._choices]
-        body = msgspec.json.encode(usage_of(ended, self._readings, self._head))
+        body = msgspec.json.encode(usage)
         return [self._common + b'"choices":[],"usage":' + body + b"}\n\n"]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from grokgate.plugin import CostRule, ModelCard, RouteSpec, Settings, hookimpl, load_cards
+from grokgate_images.gallery import gallery
 from grokgate_images.routes import create_images, edit_images, get_method, vary_images
 from grokgate_images.settings import ImagesSettings
 
@@ -44,4 +45,11 @@ def grokgate_routes() -> Iterable[RouteSpec]:
         summary="Changes pictures: POST /v1/images/edits.",
         requires=("images",),
         creates_work=True,
+    )
+    yield RouteSpec(
+        id="gallery",
+        handlers=(gallery,),
+        summary="Makes pictures without end for the admin pages, over a WebSocket.",
+        requires=("images",),
+        access="admin",
     )

@@ -18,7 +18,6 @@ from grokgate.plugin import (
     PluginContext,
 )
 from grokgate.plugin.media import (
-    MOST_STREAMED,
     CompletedImage,
     ImagesReply,
     PictureOptions,
@@ -26,6 +25,7 @@ from grokgate.plugin.media import (
     answer_pictures,
     asked_for,
     check,
+    fixed,
 )
 from grokgate_images.references import FILE_FIELDS, Edit, check_fit, load, pictures_of, read_edit
 from grokgate_images.schema import (
@@ -36,8 +36,6 @@ from grokgate_images.schema import (
 from grokgate_images.settings import ImagesSettings
 
 DEFAULT_RATIO: Final = "2:3"
-FAST: Final = "grok-imagine-1.0-fast"
-"""Model whose parameters are the operator's (F-IMG-13)."""
 VARIATION: Final = "Make a variation of this picture."
 _FIRST: Final = {"image": "grok-imagine-1.0", "image_edit": "grok-imagine-1.0-edit"}
 """Named where a model is missing altogether."""
@@ -55,7 +53,7 @@ async def create_images(
     """Make pictures, whole or streamed."""
     check(data, data.prompt)
     offer = _find(ctx, caller, data.model, "image")
-    options = _fixed(data, ctx.settings) if offer.card.id == FAST else data
+    options = fixed(data, offer, ctx.shared)
     asked = asked_for(ctx, options, data.prompt, offer, default_ratio=DEFAULT_RATIO)
     return await answer_pictures(ctx, caller, offer, asked)
 
@@ -126,15 +124,3 @@ def _find(
         if offer.card.capability == capability:
             return offer
     raise ModelNotFound(_FIRST[capability])
-
-
-def _fixed(options: PictureOptions, settings: ImagesSettings) -> PictureOptions:
-    """Put the operator's parameters in place of the client's (F-IMG-13)."""
-    count = min(settings.fast_n, MOST_STREAMED) if options.stream else settings.fast_n
-    return replace(
-        options,
-        n=count,
-        size=settings.fast_size,
-        aspect_ratio=None,
-        response_format=settings.fast_response_format,
-    )

@@ -1,24 +1,14 @@
 """What an operator may say about images (F-CFG-140, F-CFG-144, contract 6)."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta
 
-from grokgate.errors import InvalidRequest
-from grokgate.plugin import Settings
-from grokgate.plugin.media import shape
+from grokgate.plugin.media import FastSettings
 
 
-def _check_size(text: str) -> None:
-    """Check a size as requests have it."""
-    try:
-        shape(text, param="size")
-    except InvalidRequest:
-        raise ValueError("must be auto, a size such as 1024x1536, or a ratio such as 2:3") from None
-
-
-class ImagesSettings(Settings, frozen=True, kw_only=True):
-    """The plugin's settings."""
+class ImagesSettings(FastSettings, frozen=True, kw_only=True):
+    """The plugin's settings, and those of the fast model."""
 
     edit_event_names: Annotated[
         bool,
@@ -41,37 +31,3 @@ class ImagesSettings(Settings, frozen=True, kw_only=True):
             },
         ),
     ] = False
-    fast_n: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=10,
-            description="Pictures per request to grok-imagine-1.0-fast, whatever the request says.",
-            extra={
-                "key": "imagine_fast.n",
-                "zh": "grok-imagine-1.0-fast 每次请求的图片数，忽略请求中的值。",
-            },
-        ),
-    ] = 1
-    fast_size: Annotated[
-        str,
-        Meta(
-            description="Size of pictures of grok-imagine-1.0-fast, whatever the request says.",
-            extra={
-                "key": "imagine_fast.size",
-                "zh": "grok-imagine-1.0-fast 的图片尺寸，忽略请求中的值。",
-                "check": _check_size,
-            },
-        ),
-    ] = "1024x1024"
-    fast_response_format: Annotated[
-        Literal["url", "b64_json"],
-        Meta(
-            description="How grok-imagine-1.0-fast returns pictures, whatever the request says.",
-            extra={
-                "key": "imagine_fast.response_format",
-                "zh": "grok-imagine-1.0-fast 的图片返回方式，忽略请求中的值。",
-                "synonyms": {"base64": "b64_json"},
-            },
-        ),
-    ] = "url"

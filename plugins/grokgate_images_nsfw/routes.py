@@ -43,7 +43,7 @@ async def create_nsfw_images(
     count = data.n or (1 if data.stream else settings.default_count)
     options = replace(data, n=count)
     asked = asked_for(ctx, options, data.prompt, offer, default_ratio=DEFAULT_RATIO)
-    wish = replace(asked.wish, nsfw=True, anew=settings.blocked_retry)
+    wish = replace(asked.wish, nsfw=settings.flag, anew=settings.blocked_retry)
     rotation = Rotation(
         prefer_tags=(TAG,),
         daily=Daily(name=DAY, limit=settings.daily_limit),

@@ -1,4 +1,4 @@
-"""What an operator may say about adult pictures (F-CFG-50 to F-CFG-53)."""
+"""What an operator may say about adult pictures (F-CFG-50 to F-CFG-53, F-MIG-09)."""
 
 from typing import Annotated
 
@@ -57,3 +57,14 @@ class NsfwSettings(Settings, frozen=True, kw_only=True):
             },
         ),
     ] = 5
+    flag: Annotated[
+        bool,
+        Meta(
+            description="Ask for adult content; off: the route makes ordinary pictures.",
+            extra={
+                "key": "plugins.images_nsfw.nsfw",
+                "zh": "请求成人内容；关闭后该接口只生成普通图片。",
+                "file_only": True,
+            },
+        ),
+    ] = True

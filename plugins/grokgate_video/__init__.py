@@ -1,9 +1,10 @@
-"""/v1/videos*: videos as jobs, in the shapes of OpenAI and xAI, and the cards of their models."""
+"""/v1/videos*, /v1/video/extend: videos as jobs or waited for, and the cards of their models."""
 
 from collections.abc import Iterable
 
 from grokgate.plugin import CostRule, ModelCard, RouteSpec, hookimpl, load_cards
 from grokgate.plugin.media import video_cost_rules
+from grokgate_video.direct import extend_directly
 from grokgate_video.routes import (
     create_video,
     delete_video,
@@ -47,6 +48,7 @@ def grokgate_routes() -> Iterable[RouteSpec]:
             remix_video,
             generate_video,
             extend_video,
+            extend_directly,
             edit_video,
             make_character,
             find_character,

@@ -122,13 +122,12 @@ def new_job(
 ) -> Job:
     """Make the record of a job that was not begun."""
     now = StoredJobs(ctx, caller.key_id).now()
-    before = wish.continues.seconds if wish.continues else 0
     return Job(
         id=new_id("video_"),
         shape=shape,
         model=model,
         prompt=wish.prompt,
-        seconds=before + wish.plans[0].seconds,
+        seconds=wish.before_s + wish.plans[0].seconds,
         size=size,
         ratio=wish.ratio,
         created_at=now,

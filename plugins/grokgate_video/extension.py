@@ -1,9 +1,9 @@
-"""The continuation of a finished video, where the upstream's profile has it.
+"""The continuation of a finished video, where the upstream's profile has it (F-VID-13).
 
 Only what the gateway made for the same key can be continued, and only by the account that made it.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -12,22 +12,27 @@ from grokgate.plugin import Body, Caller, Offer, PluginContext
 from grokgate.plugin.media import VideoOptions, check_continuation, may_continue
 from grokgate_video.asking import Checked, new_job
 from grokgate_video.record import Job, Shape
-from grokgate_video.schema import ExtensionForm, ExtensionRequest
+from grokgate_video.schema import DirectRequest, ExtensionForm, ExtensionRequest, VideoSource
 from grokgate_video.store import StoredJobs
+
+_DIRECT_FIELDS: Final = {
+    "seconds": "length",
+    "start_s": "start_time",
+    "aspect_ratio": "ratio",
+}
 
 
 class Extension(Struct, frozen=True, kw_only=True):
-    """What is to be added to which video: named by its id in OpenAI's shape, else by a link."""
+    """What is to be added to which video: named by its id, or else by a link."""
 
+    shape: Shape
+    """In which it is answered."""
     model: str | None
     options: VideoOptions
     video_id: str | None = None
     link: str | None = None
-
-    @property
-    def shape(self) -> Shape:
-        """In which it is answered."""
-        return "xai" if self.video_id is None else "openai"
+    link_param: str = "video.url"
+    """Field of the link."""
 
 
 async def read_extension(body: Body) -> Extension:
@@ -42,7 +47,7 @@ async def read_extension(body: Body) -> Extension:
         if form.video_id is None:
             raise not_offered("continue a video that is sent to it")
         options = VideoOptions(prompt=form.prompt, seconds=form.seconds)
-        return Extension(model=form.model, options=options, video_id=form.video_id)
+        return Extension(shape="openai", model=form.model, options=options, video_id=form.video_id)
     request = await body.json(ExtensionRequest)
     if request.video.id is None and request.video.url is None:
         raise InvalidRequest.missing("video.url")
@@ -50,10 +55,39 @@ async def read_extension(body: Body) -> Extension:
     if seconds is None:
         seconds, fields = request.duration, {"seconds": "duration"}
     return Extension(
+        shape="xai" if request.video.id is None else "openai",
         model=request.model,
         options=VideoOptions(prompt=request.prompt, seconds=seconds, fields=fields),
         video_id=request.video.id,
         link=request.video.url,
+    )
+
+
+def of_direct(request: DirectRequest) -> Extension:
+    """Read a request that waits for its video.
+
+    Raises:
+        InvalidRequest: It names none.
+    """
+    video = request.video or VideoSource()
+    video_id = request.reference_id or video.id
+    link = request.video_url or video.url
+    if video_id is None and link is None:
+        raise InvalidRequest.missing("reference_id")
+    return Extension(
+        shape="openai",
+        model=request.model,
+        options=VideoOptions(
+            prompt=request.prompt,
+            seconds=request.length,
+            aspect_ratio=request.ratio,
+            resolution=request.resolution,
+            start_s=request.start_time,
+            fields=_DIRECT_FIELDS,
+        ),
+        video_id=video_id,
+        link=link,
+        link_param="video_url" if request.video_url else "video.url",
     )
 
 
@@ -99,6 +133,6 @@ async def _find(jobs: StoredJobs, asked: Extension) -> Job:
     if job is None:
         raise InvalidRequest(
             "Only a video that this gateway made for the same key can be continued.",
-            param="video.url",
+            param=asked.link_param,
         )
     return job

@@ -25,6 +25,8 @@ _STEP: Final = 10
 """Percent after which progress is kept again."""
 _ENDING_S: Final = 1.5
 """Seconds to note an end that was forced; less than a job has for it."""
+_LEAVING_S: Final = 2.5
+"""Seconds to end and remove a job whose client has left; more than a job has for its end."""
 
 
 class Filming:
@@ -49,6 +51,8 @@ class Filming:
         self.job = job
         self.ending: Job | None = None
         """Its end, kept or not; until that is kept, `job` is what is shown."""
+        self.failure: GatewayError | None = None
+        """Why an account that had begun made no video."""
         self._ctx = ctx
         self._caller = caller
         self._offer = offer
@@ -111,8 +115,7 @@ class Filming:
                     await self._move(event.percent)
 
     def _begin(self, plan: Plan) -> None:
-        before = self._wish.continues.seconds if self._wish.continues else 0
-        self.job = replace(self.job, plan=plan, seconds=before + plan.seconds)
+        self.job = replace(self.job, plan=plan, seconds=self._wish.before_s + plan.seconds)
         self._accepted, self._begun = self.job, True
         self._answered.set()
 
@@ -130,6 +133,7 @@ class Filming:
             await self._withdraw()
             self._refusal = error
             return
+        self.failure = error
         self._ctx.log.info("video_not_made", error=error.code)
         await self._end(failed(self.job, error, now=self._jobs.now()))
 
@@ -173,6 +177,32 @@ async def begin(
     except asyncio.CancelledError:
         running.cancel()
         raise
+
+
+async def complete(
+    ctx: PluginContext[Any], caller: Caller, offer: Offer, wish: VideoWish, job: Job
+) -> Job:
+    """Start a job, and return its end.
+
+    A client that leaves takes the job with it.
+
+    Raises:
+        GatewayError: There is no video; nothing is left of the job.
+    """
+    filming = Filming(ctx, caller, offer, wish, job)
+    running = ctx.jobs.start(KIND, job.id, filming, owner=caller.key_id)
+    try:
+        await filming.accepted()
+        await running.wait()
+    except asyncio.CancelledError:
+        with anyio.move_on_after(_LEAVING_S, shield=True), suppress(StoreUnavailable):
+            await remove(ctx, filming.ending or filming.job, owner=caller.key_id)
+        raise
+    if filming.ending is not None and filming.ending.video is not None:
+        return filming.ending
+    with suppress(StoreUnavailable):
+        await remove(ctx, filming.ending or filming.job, owner=caller.key_id)
+    raise filming.failure or Overloaded("The gateway is shutting down.")
 
 
 async def remove(ctx: PluginContext[Any], job: Job, *, owner: str) -> None:

@@ -101,6 +101,51 @@ class ExtensionForm(Struct, frozen=True, kw_only=True):
     seconds: Seconds | None = None
 
 
+class DirectRequest(Struct, frozen=True, kw_only=True):
+    """The continuation of a finished video that is waited for (F-VID-13)."""
+
+    prompt: Prompt
+    model: str | None = None
+    reference_id: str | None = None
+    """Id of the job that made the video."""
+    video_url: str | None = None
+    """Its link, if it is not named by an id."""
+    video: VideoSource | None = None
+    """The same as the other routes say it."""
+    start_time: float | None = None
+    """Seconds of the video that stay; None: all of it."""
+    ratio: str | None = None
+    length: Seconds | None = None
+    """Seconds to be added."""
+    resolution: str | None = None
+
+
+class ExtendedVideo(Struct, frozen=True, kw_only=True):
+    """A video that was continued; times are Unix seconds."""
+
+    id: str
+    object: Literal["video"] = "video"
+    model: str
+    status: Literal["completed"] = "completed"
+    created_at: int
+    completed_at: int | None
+    expires_at: int | None
+    prompt: str
+    reference_id: str
+    """As the request names the video."""
+    start_time: float
+    ratio: str | None
+    length: int
+    """Seconds that were added."""
+    seconds: str
+    """Length of the whole video."""
+    resolution: str | None
+    url: str
+    """Needs no key; holds as long as links do."""
+    thumbnail_url: str | UnsetType = UNSET
+    """The same of its first picture."""
+
+
 class JobError(Struct, frozen=True, kw_only=True):
     """Why there is no video."""
 

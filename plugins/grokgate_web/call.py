@@ -22,6 +22,8 @@ class WebCall(Struct, frozen=True, kw_only=True):
     referer: str
     headers: str = "json"
     """Header set of the profile."""
+    further: tuple[tuple[str, str], ...] = ()
+    """Headers that no set has."""
     content_type: str = ""
     """Where the header set leaves it open."""
     signed_in: bool = True

@@ -244,9 +244,9 @@ class Caller:
                 rng=rng,
             ),
         }
-        rendered = self._guise.sets[call.headers].render(values)
+        rendered = (*self._guise.sets[call.headers].render(values), *call.further)
         if not call.signed_in:
-            return tuple(rendered)
+            return rendered
         return (*rendered, ("Cookie", self._cookies()))
 
     def _cookies(self) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import anyio
 
@@ -10,6 +11,7 @@ from grokgate_web.call import WebCall
 from grokgate_web.caller import Caller
 from grokgate_web.hosts import Place, TrustedHosts
 from grokgate_web.profile import Assets
+from grokgate_web.received import Changed, Received
 from grokgate_web.transport import Exchange, TransportError
 
 MAX_IMAGE = 50 * 1024 * 1024
@@ -18,7 +20,8 @@ MAX_OTHER = 512 * 1024 * 1024
 """Bytes of a video, or of any other file."""
 
 MAX_RETRIES = 3
-"""Of a call that failed before the first byte (F-FILE-06); a file that is late is apart."""
+"""Of a call that failed before the first byte, and again of a file that breaks off (F-FILE-06); a
+file that is late is apart."""
 
 _FETCH = "fetch"
 _PASSING = frozenset((Kind.CONNECT, Kind.TRANSIENT))
@@ -28,14 +31,16 @@ _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _ANY_TYPE = "application/octet-stream"
 
 
-async def download(
+def download(
     caller: Caller, assets: Assets, trusted: TrustedHosts, asset: Asset, attempt: Attempt
 ) -> AsyncGenerator[bytes, None]:
     """Yield the bytes of *asset*; closing the generator ends the call at once.
 
+    One that breaks off is continued where it did, a few times.
+
     Args:
         caller: Acts as the owner.
-        assets: How long to wait for a file that is not there yet.
+        assets: How long to wait for a file that is not there yet, or that broke off.
         trusted: Hosts it may come from.
         asset: Its type, where known, must be that of the answer.
         attempt: Deadlines.
@@ -43,23 +48,7 @@ async def download(
     Raises:
         UpstreamFailure: It is not there, not ours, not of the right type, too long, or broke off.
     """
-    exchange, until = await _open_late(caller, assets, trusted, asset, attempt)
-    total, limit = 0, _limit(_type_of(exchange))
-    loop = asyncio.get_running_loop()
-    try:
-        if not accepts(asset.mime, _type_of(exchange)):
-            raise _failure(Kind.MALFORMED, Stage.SENT)
-        while piece := await exchange.read(until):
-            total += len(piece)
-            if total > limit:
-                raise _failure(Kind.MALFORMED, Stage.CONTENT)
-            yield piece
-            until = loop.time() + attempt.idle_s
-    except TransportError as error:
-        stage = Stage.CONTENT if total else Stage.SENT
-        raise caller.broken(error, _FETCH, stage, first=not total) from error
-    finally:
-        exchange.close()
+    return _Download(caller, assets, trusted, asset, attempt).pieces()
 
 
 def accepts(wanted: str | None, told: str) -> bool:
@@ -77,53 +66,114 @@ def accepts(wanted: str | None, told: str) -> bool:
     return told == wanted or told != "text/html"
 
 
-async def _open_late(
-    caller: Caller, assets: Assets, trusted: TrustedHosts, asset: Asset, attempt: Attempt
-) -> tuple[Exchange, float]:
-    """Open *asset*, and look again if it is not there yet or the way to it is disturbed."""
-    faults = 0
-    for wait_s in (*assets.late_s, None):
+class _Download:
+    """One file on its way; takes what `download` does."""
+
+    def __init__(
+        self,
+        caller: Caller,
+        assets: Assets,
+        trusted: TrustedHosts,
+        asset: Asset,
+        attempt: Attempt,
+    ) -> None:
+        self._caller = caller
+        self._assets = assets
+        self._trusted = trusted
+        self._asset = asset
+        self._attempt = attempt
+        self._received = Received()
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        pauses_s = iter(self._assets.late_s[:MAX_RETRIES])
+        while True:
+            exchange, until = await self._open_late()
+            try:
+                async with aclosing(self._read(exchange, until)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+            except TransportError as error:
+                pause_s = next(pauses_s, None)
+                if error.reason != "reset" or pause_s is None:
+                    first = not self._received.size
+                    raise self._caller.broken(error, _FETCH, self._stage, first=first) from error
+            else:
+                return
+            finally:
+                exchange.close()
+            await anyio.sleep(pause_s)
+
+    @property
+    def _stage(self) -> Stage:
+        return Stage.CONTENT if self._received.size else Stage.SENT
+
+    async def _read(self, exchange: Exchange, until: float) -> AsyncGenerator[bytes, None]:
+        """Yield what an answer adds to what has come already.
+
+        Raises:
+            UpstreamFailure: It is another file, of another type, or too long.
+            TransportError: It broke off.
+        """
+        received, mime = self._received, _type_of(exchange)
+        loop, limit = asyncio.get_running_loop(), _limit(mime)
+        if not accepts(self._asset.mime, mime):
+            raise _failure(Kind.MALFORMED, self._stage)
         try:
-            return await _open(caller, trusted, asset, attempt)
-        except UpstreamFailure as failure:
-            disturbed = failure.observation.kind in _PASSING
-            late = failure.observation.status == _NOT_FOUND
-            faults += disturbed
-            if wait_s is None or faults > MAX_RETRIES or not (late or disturbed):
-                raise
-        await anyio.sleep(wait_s)
-    raise AssertionError("the last look either finds it or raises")
+            received.answered(exchange.status, exchange.headers)
+            while piece := await exchange.read(until):
+                fresh = received.take(piece)
+                if received.size > limit:
+                    raise _failure(Kind.MALFORMED, Stage.CONTENT)
+                if fresh:
+                    yield fresh
+                until = loop.time() + self._attempt.idle_s
+        except Changed:
+            raise _failure(Kind.MALFORMED, self._stage) from None
+        if not received.is_whole:
+            raise TransportError("reset")
 
+    async def _open_late(self) -> tuple[Exchange, float]:
+        """Open the file, and look again if it is not there yet or the way to it is disturbed."""
+        faults = 0
+        for wait_s in (*self._assets.late_s, None):
+            try:
+                return await self._open()
+            except UpstreamFailure as failure:
+                disturbed = failure.observation.kind in _PASSING
+                late = failure.observation.status == _NOT_FOUND
+                faults += disturbed
+                if wait_s is None or faults > MAX_RETRIES or not (late or disturbed):
+                    raise
+            await anyio.sleep(wait_s)
+        raise AssertionError("the last look either finds it or raises")
 
-async def _open(
-    caller: Caller, trusted: TrustedHosts, asset: Asset, attempt: Attempt
-) -> tuple[Exchange, float]:
-    """Follow redirects as far as they lead to trusted hosts."""
-    place, stage = trusted.place(asset.ref), Stage.UNSENT
-    for _ in range(_MAX_REDIRECTS + 1):
-        if place is None:
-            break
-        exchange, until = await caller.open(_call(place, asset, attempt))
-        if exchange.status not in _REDIRECTS:
-            return exchange, until
-        exchange.close()
-        place = trusted.place(exchange.headers.get("location", ""), seen_at=place.url)
-        stage = Stage.REFUSED
-    raise _failure(Kind.MALFORMED, stage)
+    async def _open(self) -> tuple[Exchange, float]:
+        """Follow redirects as far as they lead to trusted hosts."""
+        place, stage = self._trusted.place(self._asset.ref), Stage.UNSENT
+        for _ in range(_MAX_REDIRECTS + 1):
+            if place is None:
+                break
+            exchange, until = await self._caller.open(self._call(place))
+            if exchange.status not in _REDIRECTS:
+                return exchange, until
+            exchange.close()
+            place = self._trusted.place(exchange.headers.get("location", ""), seen_at=place.url)
+            stage = Stage.REFUSED
+        raise _failure(Kind.MALFORMED, stage)
 
-
-def _call(place: Place, asset: Asset, attempt: Attempt) -> WebCall:
-    return WebCall(
-        operation=_FETCH,
-        method="GET",
-        path=place.url,
-        referer="/",
-        headers="download",
-        signed_in=place.owned,
-        answers=_REDIRECTS,
-        first_s=attempt.first_s,
-        max_bytes=_limit(asset.mime or _ANY_TYPE),
-    )
+    def _call(self, place: Place) -> WebCall:
+        return WebCall(
+            operation=_FETCH,
+            method="GET",
+            path=place.url,
+            referer="/",
+            headers="download",
+            further=self._received.wish(),
+            signed_in=place.owned,
+            answers=_REDIRECTS,
+            first_s=self._attempt.first_s,
+            max_bytes=_limit(self._asset.mime or _ANY_TYPE),
+        )
 
 
 def _type_of(exchange: Exchange) -> str:

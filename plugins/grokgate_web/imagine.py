@@ -11,6 +11,8 @@ One request per socket, and one socket per request.
 import asyncio
 from collections.abc import AsyncGenerator
 
+from msgspec.structs import replace
+
 from grokgate.upstream import (
     Event,
     Finished,
@@ -26,6 +28,8 @@ from grokgate_web.decode.imagine import ImagineDecoder
 from grokgate_web.dial import SocketCaller
 from grokgate_web.making import CLOSING_S, Ending, turned_away, withheld
 from grokgate_web.payload_media import expected_pictures, imagine_messages
+from grokgate_web.profile_media import ImagineSocket
+from grokgate_web.settings import WebSettings
 from grokgate_web.transport import Socket, TransportError
 
 MAX_MESSAGE = 64 * 1024 * 1024
@@ -63,6 +67,17 @@ async def imagine(actor: Actor, request: ImageRequest) -> AsyncGenerator[Event, 
         raise end.failure
 
 
+def told_apart(socket: ImagineSocket, settings: WebSettings) -> ImagineSocket:
+    """Return *socket* with what the operator says of adult pictures (F-NSFW-04)."""
+    said = {
+        "blocked_s": settings.nsfw_final_s,
+        "grace_s": settings.nsfw_grace_s,
+        "medium_over": settings.nsfw_medium_over,
+        "final_over": settings.nsfw_final_over,
+    }
+    return replace(socket, **{name: value for name, value in said.items() if value is not None})
+
+
 class _Work:
     """One request on its socket; `close` it."""
 
@@ -71,6 +86,8 @@ class _Work:
         guise = identity.nsfw if request.nsfw else identity.main
         self._caller = actor.caller.become(SocketCaller, guise=guise)
         self._profile = actor.profile.images.socket
+        if request.nsfw:
+            self._profile = told_apart(self._profile, identity.settings)
         self._attempt = actor.attempt
         self._request = request
         self._pro = pro

@@ -1,11 +1,17 @@
-"""The upstream half of the section ``grok``: protocol, identity, connections (F-CFG-30 to 64)."""
+"""The upstream half of the section ``grok``: protocol, identity, connections (F-CFG-30 to 64).
 
-from typing import Annotated, Literal
+The keys of ``images_nsfw`` at the end stood in older configurations under ``image`` (F-MIG-09).
+"""
+
+from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
 from grokgate.plugin import Settings
 from grokgate_web.profile_files import check_form
+
+_Positive: TypeAlias = Annotated[float, Meta(gt=0)]
+_Length: TypeAlias = Annotated[int, Meta(ge=1)]
 
 
 class WebSettings(Settings, frozen=True, kw_only=True):
@@ -228,3 +234,51 @@ class WebSettings(Settings, frozen=True, kw_only=True):
             },
         ),
     ] = "account"
+    nsfw_final_s: Annotated[
+        _Positive | None,
+        Meta(
+            description="Seconds to an adult picture's final form before it counts as blocked;"
+            " unset: as the profile says.",
+            extra={
+                "key": "plugins.images_nsfw.final_timeout",
+                "zh": "成人图片等待成品的秒数，超过则视为被拦截；不设则按协议版本。",
+                "file_only": True,
+            },
+        ),
+    ] = None
+    nsfw_grace_s: Annotated[
+        _Positive | None,
+        Meta(
+            description="Seconds of silence after which no further adult picture is waited for;"
+            " unset: as the profile says.",
+            extra={
+                "key": "plugins.images_nsfw.blocked_grace_seconds",
+                "zh": "静默多少秒后不再等待更多成人图片；不设则按协议版本。",
+                "file_only": True,
+            },
+        ),
+    ] = None
+    nsfw_medium_over: Annotated[
+        _Length | None,
+        Meta(
+            description="Characters in base64 over which an adult picture is more than a preview;"
+            " unset: as the profile says.",
+            extra={
+                "key": "plugins.images_nsfw.medium_min_bytes",
+                "zh": "成人图片的 base64 超过多少字符不再算预览；不设则按协议版本。",
+                "file_only": True,
+            },
+        ),
+    ] = None
+    nsfw_final_over: Annotated[
+        _Length | None,
+        Meta(
+            description="Characters in base64 over which an adult picture can be final;"
+            " unset: as the profile says.",
+            extra={
+                "key": "plugins.images_nsfw.final_min_bytes",
+                "zh": "成人图片的 base64 超过多少字符可算成品；不设则按协议版本。",
+                "file_only": True,
+            },
+        ),
+    ] = None

@@ -27,9 +27,10 @@ from msgspec import Struct
 from grokgate.clock import SystemClock
 from grokgate.storage import open_database
 from grokgate.storage import tokens as queries
+from grokgate.storage.listing import insert_listing
 from grokgate.storage.meta import bind_vault
 from grokgate.tokens import Bucket, TokenRecord, TokenState, TokenStore
-from grokgate.tokens.rows import identity, to_state_row, to_token_row, token_id
+from grokgate.tokens.rows import identity, to_listing_row, to_state_row, to_token_row, token_id
 from grokgate.upstream import Secret
 from grokgate.vault import Vault
 
@@ -107,6 +108,7 @@ async def _filled(path: Path, tokens: int) -> None:
                     [to_token_row(record, vault) for record in records],
                     [to_state_row(record.state) for record in records],
                 )
+                await insert_listing(connection, [to_listing_row(record) for record in records])
 
 
 def _portions(vault: Vault, tokens: int) -> Iterator[list[TokenRecord]]:

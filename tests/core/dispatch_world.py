@@ -10,16 +10,15 @@ import structlog
 from msgspec import Struct
 
 from grokgate.dispatch import Dispatch
+from grokgate.keys import Meter
 from grokgate.plugin.context import Exchange
 from grokgate.plugin.records import Call, Caller, CallRecord, CostRule, ModelCard
 from grokgate.scheduler.cost import CostTable
 from grokgate.scheduler.memory import MemoryHome
-from grokgate.settings.core import (
-    GrokSettings,
-    LimitsSettings,
-    TokenSettings,
-    UpstreamsSettings,
-)
+from grokgate.settings.core import UpstreamsSettings
+from grokgate.settings.grok import GrokSettings
+from grokgate.settings.limits import LimitsSettings
+from grokgate.settings.token import TokenSettings
 from grokgate.testing.clock import FakeClock
 from grokgate.testing.upstream import FakeUpstream
 from grokgate.tokens.record import Bucket, TokenRecord, TokenState
@@ -60,7 +59,12 @@ class World:
     """A dispatcher over a scripted upstream and a real home."""
 
     def __init__(
-        self, fake: FakeUpstream, tokens: dict[str, int], *, rules: tuple[CostRule, ...] = ()
+        self,
+        fake: FakeUpstream,
+        tokens: dict[str, int],
+        *,
+        rules: tuple[CostRule, ...] = (),
+        meter: Meter | None = None,
     ) -> None:
         self.fake = fake
         self.clock = FakeClock()
@@ -97,6 +101,7 @@ class World:
             finished=lambda _plugin, record: self.on_finished(record),
             survey=self._survey,
             drifted=lambda *drift: self.drift.append(drift),
+            meter=meter,
         )
 
     async def _survey(self, tokens: Sequence[str]) -> float:

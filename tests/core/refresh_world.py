@@ -14,12 +14,10 @@ from structlog.testing import LogCapture
 
 from grokgate.refresh import Refresh, Surveyed
 from grokgate.scheduler.memory import MemoryHome
-from grokgate.settings.core import (
-    GrokSettings,
-    LimitsSettings,
-    PerformanceSettings,
-    TokenSettings,
-)
+from grokgate.settings.grok import GrokSettings
+from grokgate.settings.limits import LimitsSettings
+from grokgate.settings.performance import PerformanceSettings
+from grokgate.settings.token import TokenSettings
 from grokgate.testing.clock import FakeClock
 from grokgate.testing.upstream import FakeUpstream
 from grokgate.tokens.record import Bucket, TokenRecord, TokenState

@@ -1,11 +1,17 @@
+import re
+from importlib import import_module
+from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 from msgspec import Struct
 
 from grokgate.catalog import Catalog, Usable
-from grokgate.errors import ModelNotFound, ModelNotSupported
+from grokgate.errors import ModelNotFound, ModelNotSupported, PermissionDenied
 from grokgate.plugin import Caller, Capability, ModelCard
+from grokgate.registry import available
+from grokgate.settings.models import ModelsSettings, arrange
 from grokgate.testing import make_card
 from grokgate.upstream import ActiveProfile, Tier, Wire
 
@@ -27,6 +33,7 @@ class Stand:
         self.enabled = frozenset({"chat"})
         self.order = ["web", "xai"]
         self.usable: Usable | None = None
+        self.models = ModelsSettings()
         self.activate(web=("2026-04", "2026-02"))
         self.catalog = Catalog(
             cards,
@@ -35,6 +42,7 @@ class Stand:
             enabled=lambda: self.enabled,
             usable=lambda: self.usable,
             servers=cast("dict[Capability, frozenset[str]]", servers),
+            models=lambda: self.models,
         )
 
     def activate(self, *, refused: tuple[str, ...] = (), **chains: tuple[str, ...]) -> None:
@@ -157,8 +165,9 @@ def test_a_key_sees_only_the_models_it_may_use() -> None:
     limited = Caller(key_id="k2", name="second", allowed_models=frozenset({"m2"}))
 
     assert stand.ids(limited) == ["m2"]
-    with pytest.raises(ModelNotFound):
+    with pytest.raises(PermissionDenied) as refused:
         stand.catalog.get("other", caller=limited)
+    assert refused.value.code == "model_not_allowed"
 
 
 NAMES = ("grok-4", "grok-4-fast", "grok-4-heavy", "grok-4-mini", "grok-imagine")
@@ -199,7 +208,7 @@ def test_only_models_that_the_caller_could_use_instead_are_named() -> None:
     limited = Caller(key_id="k2", name="second", allowed_models=allowed)
 
     with pytest.raises(ModelNotFound) as refused:
-        stand.catalog.find("grok-4-a", capability="chat", caller=limited)
+        stand.catalog.find("grok-4-x", capability="chat", caller=limited)
     assert _meant(refused.value) == ["grok-4-b"]
 
 
@@ -248,3 +257,129 @@ def test_models_exist_while_any_endpoint_that_serves_them_is_on() -> None:
     assert stand.ids() == ["m1"]
     stand.enabled = frozenset({"pictures"})
     assert stand.ids() == []
+
+
+def with_wishes(*cards: ModelCard, **wishes: Any) -> Stand:
+    """Make a stand whose operator has wishes."""
+    stand = Stand(*cards)
+    stand.models = msgspec.convert(wishes, ModelsSettings)
+    return stand
+
+
+def test_added_card_is_like_its_model_but_for_what_it_says() -> None:
+    like = make_card("m1", tier="super", aliases=("other",), description="A model.")
+    stand = with_wishes(like, add=[{"id": "own", "like": "m1", "effort": "high"}])
+    card = stand.catalog.get("own", caller=CALLER).card
+
+    assert (card.tier, card.effort, card.description) == ("super", "high", "A model.")
+    assert card.aliases == ()
+
+
+def test_added_card_may_say_everything_itself() -> None:
+    entry = {"name": "fast", "buckets": ["fast"]}
+    added = {"id": "own", "capability": "chat", "tier": "basic", "effort": "low"}
+    stand = with_wishes(add=[{**added, "wire": {"web": entry}}])
+
+    assert stand.names("own") == [("web", "fast")]
+    assert stand.catalog.buckets("web") == {"fast"}
+
+
+def test_hidden_card_frees_its_names() -> None:
+    stand = with_wishes(
+        make_card("m1", aliases=("old",)), make_card("m2"), hide=["m1"], alias={"old": "m2"}
+    )
+
+    assert stand.ids() == ["m2"]
+    assert stand.catalog.get("old", caller=CALLER).card.id == "m2"
+
+
+def test_hidden_card_can_be_replaced() -> None:
+    stand = with_wishes(
+        make_card("m1", tier="basic"),
+        hide=["m1"],
+        add=[{"id": "m1", "like": "m1", "tier": "heavy"}],
+    )
+    found = [(one.own, one.obstacle, one.card.tier) for one in stand.catalog.standings()]
+
+    assert stand.catalog.get("m1", caller=CALLER).card.tier == "heavy"
+    assert sorted(found, key=str) == [(False, "hidden", "basic"), (True, None, "heavy")]
+
+
+def test_hidden_card_and_its_equal_are_told_apart() -> None:
+    bundled = make_card("m1", display_name="m1")
+    stand = with_wishes(bundled, hide=["m1"], add=[{"id": "m1", "like": "m1"}])
+    standings = stand.catalog.standings()
+
+    assert [one.card for one in standings] == [bundled, bundled]
+    assert {(one.own, one.obstacle) for one in standings} == {(False, "hidden"), (True, None)}
+
+
+def test_alias_of_an_alias_leads_to_the_model() -> None:
+    stand = with_wishes(make_card("m1"), alias={"a": "m1", "b": "a"})
+
+    assert stand.catalog.get("b", caller=CALLER).card.aliases == ("a", "b")
+
+
+WISHES = [
+    ("id taken", {"add": [{"id": "m1", "like": "m2"}]}, "models.add"),
+    ("alias taken", {"add": [{"id": "x", "like": "m2", "aliases": ["m1"]}]}, "models.add"),
+    ("like nothing", {"add": [{"id": "x", "like": "y"}]}, "models.add"),
+    ("says too little", {"add": [{"id": "x", "tier": "basic"}]}, "models.add"),
+    ("twice the same", {"add": 2 * [{"id": "x", "like": "m1"}]}, "models.add"),
+    ("hides nothing", {"hide": ["x"]}, "models.hide"),
+    ("name taken", {"alias": {"m1": "m2"}}, "models.alias"),
+    ("no such model", {"alias": {"x": "y"}}, "models.alias"),
+    ("hidden model", {"hide": ["m1"], "alias": {"x": "m1"}}, "models.alias"),
+]
+
+
+@pytest.mark.parametrize(("wishes", "key"), [row[1:] for row in WISHES], ids=[r[0] for r in WISHES])
+def test_wish_that_clashes_is_a_fault_and_changes_nothing(wishes: dict[str, Any], key: str) -> None:
+    cards = [make_card("m1"), make_card("m2")]
+    arranged = arrange(cards, msgspec.convert(wishes, ModelsSettings))
+
+    assert [fault.key for fault in arranged.faults] == [key]
+    assert {card.id for card in arranged.cards} <= {"m1", "m2", "x"}
+
+
+OBSTACLES = [
+    ("switched off", {"requires": ("images",)}, "switched_off"),
+    ("no upstream", {"wire": {"xai": wire("x")}}, "no_upstream"),
+    ("not shown", {"visible": False}, "not_shown"),
+    ("offered", {}, None),
+]
+
+
+@pytest.mark.parametrize(
+    ("card", "obstacle"), [row[1:] for row in OBSTACLES], ids=[row[0] for row in OBSTACLES]
+)
+def test_standing_tells_why_a_card_is_not_listed(card: dict[str, Any], obstacle: Any) -> None:
+    (standing,) = Stand(make_card("m1", **card)).catalog.standings()
+
+    assert standing.obstacle == obstacle
+
+
+def test_standing_names_the_wire_entries_in_force() -> None:
+    wires = {"web/2026-02": wire("old"), "web/2026-04": wire("new"), "xai": wire("x")}
+    (standing,) = Stand(make_card("m1", wire=wires)).catalog.standings()
+
+    assert standing.active == ("web/2026-04",)
+
+
+def test_model_without_a_usable_account_says_so_where_only_such_are_listed() -> None:
+    stand = Stand(make_card("m1"))
+    stand.usable = lambda _upstream, _tier: False
+
+    assert [one.obstacle for one in stand.catalog.standings()] == ["no_account"]
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+def test_models_that_the_readme_asks_are_in_the_catalog(page: str) -> None:
+    text = (Path(__file__).parents[2] / page).read_text(encoding="utf-8")
+    named = set(re.findall(r'model"?[:=] ?"([^"]+)"|grokgate explain (\S+)', text))
+    plugins = [import_module(f"grokgate_{one.name}") for one in available() if one.bundled]
+    cards = [card for one in plugins for card in getattr(one, "grokgate_models", list)()]
+    known = {name for card in cards for name in (card.id, *card.aliases)}
+
+    assert named
+    assert {one or other for one, other in named} <= known

@@ -17,9 +17,7 @@ from core.dispatch_world import (
 )
 from grokgate import errors
 from grokgate.plugin.records import CallRecord, CostRule
-from grokgate.settings.core import (
-    GrokSettings,
-)
+from grokgate.settings.grok import GrokSettings
 from grokgate.upstream import (
     AccountFacts,
     Asset,

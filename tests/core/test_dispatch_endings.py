@@ -19,9 +19,7 @@ from core.dispatch_world import (
 )
 from grokgate import errors
 from grokgate.dispatch.exchange import LiveExchange
-from grokgate.settings.core import (
-    TokenSettings,
-)
+from grokgate.settings.token import TokenSettings
 from grokgate.testing.upstream import FakeUpstream
 from grokgate.upstream import (
     Event,

@@ -4,9 +4,7 @@ from core.dispatch_world import HELLO, Settings, call, seen, world
 from grokgate import errors
 from grokgate.plugin.records import Caller
 from grokgate.scheduler.home import Want
-from grokgate.settings.core import (
-    GrokSettings,
-)
+from grokgate.settings.grok import GrokSettings
 from grokgate.upstream import (
     AccountFacts,
     Kind,

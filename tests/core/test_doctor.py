@@ -2,9 +2,11 @@
 
 import asyncio
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from msgspec.structs import replace
 
@@ -20,13 +22,15 @@ from grokgate.doctor import (
     wal_reset_bug,
 )
 from grokgate.doctor.cause import code_of_way
+from grokgate.doctor.examiner import by_status
 from grokgate.doctor.patients import choose
 from grokgate.doctor.reach import bare, first_closed, trace
+from grokgate.doctor.routes import look_at_routes
 from grokgate.doctor.upstream import look_at_upstream
 from grokgate.doctor.visit import evidence, span
 from grokgate.storage import open_database
-from grokgate.testing.server import free_port
-from grokgate.tokens.record import TokenRecord, TokenState
+from grokgate.testing.server import kept_port
+from grokgate.tokens.record import Status, TokenRecord, TokenState
 from grokgate.upstream import Kind, Observation, Secret, Stage
 
 WORDS = Words.load()
@@ -268,6 +272,24 @@ def test_accounts_that_are_not_there_are_refused(wanted: Patients) -> None:
         choose(accounts("active"), wanted)
 
 
+@pytest.mark.parametrize(
+    ("statuses", "code", "level"),
+    [
+        (("active", "active", "disabled"), "accounts_by_status", "ok"),
+        (("active", "expired", "expired"), "accounts_by_status", "note"),
+        (("cooling", "expired"), "accounts_by_status", "note"),
+        (("expired", "disabled"), "accounts_unusable", "attention"),
+    ],
+)
+def test_accounts_are_counted_by_status(
+    statuses: tuple[Status, ...], code: str, level: str
+) -> None:
+    found = by_status(Counter(statuses))
+
+    assert (found.code, found.level) == (code, level)
+    assert found.values["expired"] in WORDS.say(found, "en")
+
+
 # Upstream
 
 
@@ -305,7 +327,8 @@ async def test_broken_handshake_is_found_on_the_way() -> None:
 
 @pytest.mark.anyio
 async def test_closed_port_is_found_on_the_way() -> None:
-    assert await trace(f"http://127.0.0.1:{free_port()}") == "tcp"
+    with kept_port() as port:
+        assert await trace(f"http://127.0.0.1:{port}") == "tcp"
 
 
 @pytest.mark.anyio
@@ -315,10 +338,35 @@ async def test_port_that_cannot_be_accepts_nothing() -> None:
 
 @pytest.mark.anyio
 async def test_first_address_that_is_closed_is_named() -> None:
-    closed = [f"http://127.0.0.1:{free_port()}" for _ in range(3)]
+    with kept_port() as one, kept_port() as other:
+        closed = [f"http://127.0.0.1:{port}" for port in (one, other)]
 
-    assert await first_closed(closed) == ("tcp", closed[0])
-    assert await first_closed([]) is None
+        assert await first_closed(closed) == ("tcp", closed[0])
+        assert await first_closed([]) is None
+
+
+@pytest.mark.anyio
+async def test_routes_are_tried_side_by_side() -> None:
+    waiting = 0
+    both = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal waiting
+        if await reader.read(1):  # the handshake; the connection before it sends nothing
+            waiting += 1
+            if waiting == 2:
+                both.set()
+            await both.wait()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        routes = [f"https://127.0.0.1:{port}", f"https://joe:secret@127.0.0.1:{port}"]
+        with anyio.fail_after(4):  # one handshake after the other would wait for 5 s
+            found = await look_at_routes("web", {"routes": routes})
+
+    assert [one.code for one in found] == ["connect_tls", "connect_tls"]
+    assert [one.values["address"] for one in found] == [routes[0], routes[0]]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from structlog.testing import CapturingLogger
 
 from grokgate.drain import Drain
 from grokgate.errors import Overloaded
-from grokgate.jobs import MOST, Jobs
+from grokgate.jobs import MOST, JobEnd, Jobs
 
 pytestmark = pytest.mark.anyio
 
@@ -235,3 +235,37 @@ async def test_cancelled_owner_leaves_jobs_time_to_note_their_end() -> None:
             await anyio.sleep_forever()
 
     assert work.states == ["running", "cancelled"]
+
+
+async def test_jobs_of_a_removed_key_are_ended_and_no_others() -> None:
+    kit, gone, kept = Kit(), Work(), Work()
+    async with kit.jobs.accepting():
+        kit.plugin.start("reply", "a", gone, owner="k1")
+        kit.plugin.start("reply", "a", kept, owner="k2")
+        await anyio.lowlevel.checkpoint()
+        with anyio.fail_after(1):
+            await kit.jobs.end_owner("k1")
+
+        assert (gone.states, kept.states) == (["running", "cancelled"], ["running"])
+
+
+async def test_observer_that_fails_ends_no_job() -> None:
+    kit, first, second = Kit(), Work(), Work()
+
+    def fail(_end: JobEnd) -> None:
+        raise ValueError
+
+    jobs = Jobs(kit.drain, on_fault=kit.faults.append, log=kit.log, ended=fail)
+    async with jobs.accepting():
+        plugin = jobs.for_plugin("notes")
+        ended = plugin.start("reply", "a", first, owner="k1")
+        other = plugin.start("reply", "b", second, owner="k1")
+        first.go.set()
+        with anyio.fail_after(1):
+            await ended.wait()
+        second.go.set()
+        with anyio.fail_after(1):
+            await other.wait()
+
+    assert second.states == ["running", "done"]
+    assert [call.args for call in kit.log.calls] == [("job_observer_failed",)] * 2

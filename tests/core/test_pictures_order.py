@@ -5,7 +5,7 @@ import pytest
 from grokgate.errors import ContentRefused, LimitExceeded, NoTokenAvailable, UpstreamError
 from grokgate.plugin import Caller, Offer
 from grokgate.plugin.media import Wish
-from grokgate.plugin.media.order import Order, Terms, methods, portions
+from grokgate.plugin.media.order import Order, Terms, methods, orders, portions
 from grokgate.testing import make_card
 
 BOTH = {"methods": ("chat", "socket")}
@@ -86,3 +86,21 @@ def test_another_method_is_tried_only_where_nothing_was_begun(
     error: Any, *, expected: bool
 ) -> None:
     assert order("socket").turned_away(error) is expected
+
+
+@pytest.mark.parametrize(
+    ("count", "concurrency", "tried"),
+    [
+        (8, 2, [("socket", 2), ("socket", 1), ("chat", 2)]),
+        (8, 1, [("socket", 1), ("chat", 1)]),
+        (4, 3, [("socket", 3), ("chat", 3)]),
+    ],
+)
+def test_single_sockets_come_between_several_and_a_conversation(
+    count: int, concurrency: int, tried: list[tuple[str, int]]
+) -> None:
+    terms = order(count=count, concurrency=concurrency).terms
+
+    found = orders(terms, ("socket", "chat"))
+
+    assert [(one.method, one.terms.wish.concurrency) for one in found] == tried

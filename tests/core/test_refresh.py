@@ -4,9 +4,7 @@ import pytest
 from msgspec import structs
 
 from core.refresh_world import record, running, turns
-from grokgate.settings.core import (
-    TokenSettings,
-)
+from grokgate.settings.token import TokenSettings
 from grokgate.testing.clock import FakeClock
 from grokgate.tokens.record import TokenRecord
 from grokgate.upstream import (

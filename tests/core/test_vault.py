@@ -1,4 +1,5 @@
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -156,3 +157,91 @@ def test_digests_differ_by_purpose_and_key() -> None:
 
 def test_digest_takes_any_text() -> None:
     assert len(Vault(bytes(32)).digest("a", "\ud800 \0 é")) == 32
+
+
+def test_new_key_seals_and_the_old_one_still_opens(key_file: Path) -> None:
+    vault = Vault.open(key_file, None)
+    before = vault.seal(b"secret", context="token:1")
+
+    vault.add_key()
+
+    after = vault.seal(b"secret", context="token:1")
+    assert before[1:9] == vault.key_id != vault.sealing_id == after[1:9]
+    again = Vault.open(key_file, None)
+    assert again.unseal(before, context="token:1") == again.unseal(after, context="token:1")
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+
+
+def test_new_key_changes_no_digest_and_no_name(key_file: Path) -> None:
+    vault = Vault.open(key_file, None)
+    known = (vault.key_id, vault.digest("api key", "sk-1"))
+
+    vault.add_key()
+
+    again = Vault.open(key_file, None)
+    assert (again.key_id, again.digest("api key", "sk-1")) == known
+
+
+def test_keys_of_the_environment_are_added_there(key_file: Path) -> None:
+    vault = Vault.open(key_file, None)
+    vault.add_key()
+    both = " ".join(key_file.read_text().split())
+    sealed = vault.seal(b"secret", context="a")
+
+    of_environment = Vault.open(key_file, both)
+
+    assert of_environment.unseal(sealed, context="a") == b"secret"
+    with pytest.raises(StateError, match="GROKGATE_SECRET_KEY"):
+        of_environment.add_key()
+
+
+def test_damaged_line_among_good_ones_stops_the_start(key_file: Path) -> None:
+    Vault.open(key_file, None).add_key()
+    key_file.write_text(key_file.read_text()[:-5])
+
+    with pytest.raises(StateError, match="damaged"):
+        Vault.open(key_file, None)
+
+
+def test_keys_that_are_added_at_once_are_all_kept(key_file: Path) -> None:
+    vault = Vault.open(key_file, None)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda _: vault.add_key(), range(20)))
+
+    assert Vault.open(key_file, None).key_ids == vault.key_ids
+    assert len(vault.key_ids) == 21
+
+
+def test_file_may_hold_very_many_keys(key_file: Path) -> None:
+    vault = Vault.open(key_file, None)
+    line = key_file.read_text()
+    key_file.write_text(line * 100)
+
+    vault.add_key()
+
+    assert Vault.open(key_file, None).sealing_id == vault.sealing_id
+
+
+def test_no_key_is_added_to_a_file_of_other_keys(key_file: Path, tmp_path: Path) -> None:
+    vault = Vault.open(key_file, None)
+    Vault.open(tmp_path / "other", None)
+    other = (tmp_path / "other").read_text()
+    key_file.write_text(other)
+
+    with pytest.raises(StateError, match="does not hold the keys in use"):
+        vault.add_key()
+
+    assert key_file.read_text() == other
+
+
+def test_key_may_follow_a_passphrase_in_the_environment(key_file: Path) -> None:
+    passphrase = "correct horse battery staple 0123456789"
+    before = Vault.open(key_file, passphrase)
+    Vault.open(key_file, None)
+
+    after = Vault.open(Path("none"), f"{passphrase} {key_file.read_text()}")
+
+    assert (after.key_id, after.digest("a", "x")) == (before.key_id, before.digest("a", "x"))
+    assert after.unseal(before.seal(b"x", context="a"), context="a") == b"x"
+    assert after.sealing_id == Vault.open(key_file, None).key_id

@@ -20,6 +20,35 @@ PROMPT = "canary-of-the-prompt-4f1d"
 ANSWER = "canary-of-the-answer-9b2e"
 WRONG_KEY = "sk-canary-of-a-wrong-key-77aa"
 QUERY = "canary-of-the-query-c3d0"
+PASSWORD = "canary-of-the-password-51c7"
+PROXY_PASSWORD = "canary-of-the-proxy-0e6a"
+HOOK_SECRET = "canary-of-the-hook-secret-2ac9"
+HOOK = "https://hooks.invalid/canary-of-the-hook-88d1"
+ADMIN = "/api/v1/admin"
+PAGES = (
+    "/overview",
+    "/incidents",
+    "/metrics",
+    "/requests",
+    "/requests?format=csv",
+    "/logs/files",
+    "/logs/tail?lines=5000",
+    "/logs/tail?file=request_log",
+    "/tokens",
+    "/tokens/list",
+    "/keys",
+    "/config",
+    "/config/schema",
+    "/downstream",
+    "/plugins",
+    "/models",
+    "/storage",
+    "/cache",
+    "/batch",
+    "/audit",
+    "/sessions",
+)
+"""What an operator may read without giving the password again."""
 FAULTS = (
     AccountState(state="expired"),
     CfChallenge(),
@@ -35,7 +64,13 @@ FAULTS = (
 
 @pytest.fixture(scope="module")
 def environ() -> dict[str, str]:
-    return {"LOG__LEVEL": "debug", "GROK__MAX_RETRY": "0"}
+    return {
+        "APP__APP_KEY": PASSWORD,
+        "GROK__MAX_RETRY": "0",
+        "LOG__LEVEL": "debug",
+        "WEBHOOKS__SECRET": HOOK_SECRET,
+        "WEBHOOKS__URLS": HOOK,
+    }
 
 
 class Trail:
@@ -68,10 +103,18 @@ async def trail(gateway: Probe) -> Trail:
                 errors.append((await response.aread()).partition(b"error")[2].decode())
         await _broken(gateway, prompt)
     errors += await _wrong_requests(gateway)
+    proxied = {
+        "token": "canary-of-an-account-97f2",
+        "proxy_url": f"http://u:{PROXY_PASSWORD}@p.invalid",
+    }
+    await gateway.give([json.dumps({"ssoBasic": [proxied]})])
+    tokens.append(proxied["token"])
     made = await control.ask(gateway.service.data_dir, "keys.create", {"name": "canary"})
     secrets = {f"account {number}": token for number, token in enumerate(tokens)}
     secrets |= {"prompt": PROMPT, "answer": ANSWER, "made key": made["key"], "key": KEY}
     secrets |= {"metrics key": METRICS_KEY, "wrong key": WRONG_KEY, "query": QUERY}
+    secrets |= {"password": PASSWORD, "proxy": PROXY_PASSWORD}
+    secrets |= {"hook secret": HOOK_SECRET, "hook": HOOK.rpartition("/")[2]}
     return Trail(gateway, secrets, errors)
 
 
@@ -168,3 +211,24 @@ async def test_accounts_are_listed_masked(trail: Trail) -> None:
 
     assert rows
     assert found(trail, repr(rows).encode()) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+async def test_operators_pages_hold_no_secret(trail: Trail, page: str) -> None:
+    headers = {"authorization": f"Bearer {PASSWORD}"}
+    reply = await trail.gateway.http.get(f"{ADMIN}{page}", headers=headers)
+
+    assert reply.status_code == 200, reply.text
+    assert found(trail, reply.content) == []
+
+
+async def test_story_of_a_failure_holds_no_secret(trail: Trail) -> None:
+    headers = {"authorization": f"Bearer {PASSWORD}"}
+    page = await trail.gateway.http.get(f"{ADMIN}/requests?failed=true&limit=100", headers=headers)
+    ids = {row["request_id"] for row in page.json()["items"] if row["attempts"]}
+
+    assert len(ids) > len(FAULTS)
+    for request_id in ids:
+        story = await trail.gateway.http.get(f"{ADMIN}/requests/{request_id}", headers=headers)
+        assert story.status_code == 200
+        assert found(trail, story.content) == []

@@ -15,8 +15,13 @@ from typing_extensions import Annotated  # noqa: UP035 - Litestar resolves it at
 from grokgate.app import create_app
 from grokgate.drain import Drain
 from grokgate.objects import Replies
+from grokgate.openai.tally import Tally
 from grokgate.plugin import Caller, CurrentCaller, RouteSpec
-from grokgate.settings.core import AppSettings, CompatSettings, LimitsSettings
+from grokgate.settings.app import AppSettings
+from grokgate.settings.core import CompatSettings
+from grokgate.settings.limits import LimitsSettings
+from grokgate.settings.startup import LogSettings, ServerSettings
+from grokgate.statistics import Ended
 from grokgate.telemetry import Metrics
 
 KEY = "sk-test-0123456789abcdef"
@@ -26,6 +31,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     app: AppSettings = AppSettings()
     limits: LimitsSettings = LimitsSettings()
     compat: CompatSettings = CompatSettings()
+    log: LogSettings = LogSettings()
+    server: ServerSettings = ServerSettings()
     enabled_routes: frozenset[str] = frozenset({"echo", "broken", "letters"})
 
 
@@ -66,6 +73,8 @@ class Gateway:
         self.log = CapturingLogger()
         self.plugins = [Plugin("sample", ROUTES)]
         self.up = True
+        self.noted: list[tuple[Ended, Tally]] = []
+        self.over: list[str] = []
 
     @property
     def enabled_routes(self) -> frozenset[str]:
@@ -74,6 +83,9 @@ class Gateway:
     def context(self, plugin: str) -> Any:
         return plugin
 
+    def find_caller(self, text: str) -> Caller | None:
+        return self.keys.find(text)
+
     def anonymous(self) -> Caller | None:
         if self.settings.snapshot.app.allow_anonymous:
             return Caller(key_id="anonymous", name="anonymous")
@@ -81,6 +93,12 @@ class Gateway:
 
     def ready(self) -> bool:
         return self.up
+
+    def note_request(self, ended: Ended, tally: Tally) -> None:
+        self.noted.append((ended, tally))
+
+    def request_over(self, caller: Caller) -> None:
+        self.over.append(caller.request_id)
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:

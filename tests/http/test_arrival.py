@@ -135,7 +135,7 @@ async def test_close_is_announced_where_the_protocol_knows_it(
         "headers": [(b"content-length", b"2")],
         "state": {"request_id": "r"},
     }
-    reply = Departure(send, scope, path="/v1/echo", open_to_origins=False)
+    reply = Departure(send, scope, path="/v1/echo")
     await reply({"type": "http.response.start", "status": 401, "headers": []})
 
     assert ((b"connection", b"close") in sent[0]["headers"]) is announced

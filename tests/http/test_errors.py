@@ -16,10 +16,12 @@ from litestar.exceptions import (
 from grokgate import errors
 from grokgate.errors import (
     Conflict,
+    DailyQuotaExceeded,
     GatewayError,
     InvalidRequest,
     LimitExceeded,
     ModelNotFound,
+    ModelNotSupported,
     NoTokenAvailable,
     NoTokensConfigured,
     Overloaded,
@@ -28,11 +30,18 @@ from grokgate.http.errors import render, to_gateway_error
 
 pytestmark = pytest.mark.anyio
 
-PLAIN = [
-    error
-    for _, error in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(error, GatewayError)
-    and error not in (errors.ModelNotFound, errors.ModelNotSupported)
+ABOUT_SOMETHING = (
+    DailyQuotaExceeded("chat", retry_after_s=1),
+    ModelNotFound("grok-9"),
+    ModelNotSupported("grok-4", endpoint="/v1/videos"),
+)
+EVERY = [
+    *(
+        error()
+        for _, error in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(error, GatewayError) and error not in map(type, ABOUT_SOMETHING)
+    ),
+    *ABOUT_SOMETHING,
 ]
 
 
@@ -41,9 +50,9 @@ def rendered(error: GatewayError, family: Any = "openai") -> tuple[int, dict[str
     return reply.status, reply.headers, msgspec.json.decode(reply.body)
 
 
-@pytest.mark.parametrize("error", PLAIN)
-def test_openai_envelope_always_has_four_keys(error: type[GatewayError]) -> None:
-    status, _, body = rendered(error())
+@pytest.mark.parametrize("error", EVERY, ids=lambda error: type(error).__name__)
+def test_openai_envelope_always_has_four_keys(error: GatewayError) -> None:
+    status, _, body = rendered(error)
 
     assert status == error.status
     assert set(body) == {"error"}

@@ -89,6 +89,39 @@ async def test_conversation_draws_where_the_socket_is_refused(
     assert reply.headers["x-grokgate-image-method"] == "legacy"
 
 
+async def test_sockets_refused_side_by_side_are_tried_one_at_a_time(
+    running: RunningGateway,
+) -> None:
+    open_at_once = []
+
+    async def alone(request: Any) -> Any:
+        open_at_once.append(running.pool.open_leases)
+        for event in draws(running, *(f"{id(request)}-{i}" for i in range(request.count))):
+            yield event
+
+    refusals = [Kind.BAD_REQUEST, Kind.BAD_REQUEST]
+    reply = await make(running, *refusals, alone, alone, n=8, concurrency=2)
+
+    assert [request.method for request in requests_of(running)] == ["socket"] * 4
+    assert open_at_once == [1, 1]
+    assert (len(reply.json()["data"]), reply.headers["x-grokgate-image-method"]) == (
+        8,
+        "imagine_ws_experimental",
+    )
+
+
+async def test_conversation_draws_where_single_sockets_are_refused_too(
+    running: RunningGateway,
+) -> None:
+    refusals = [Kind.BAD_REQUEST] * 4
+    drawn = [draws(running, f"{call}a", f"{call}b") for call in range(4)]
+    reply = await make(running, *refusals, *drawn, n=8, concurrency=2)
+
+    asked = [request.method for request in requests_of(running)]
+    assert (asked[:4], set(asked[4:])) == (["socket"] * 4, {"chat"})
+    assert reply.headers["x-grokgate-image-method"] == "legacy"
+
+
 @pytest.mark.parametrize(
     "failure", [Kind.TRANSIENT, Kind.TIMEOUT, Kind.EMPTY, Kind.MODERATION, [], refused()]
 )

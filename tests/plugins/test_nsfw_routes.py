@@ -67,6 +67,15 @@ async def test_blocked_picture_is_made_again_on_another_account(running: Running
     assert len({asked.account for asked in running.fake.asked}) == 2
 
 
+async def test_remake_goes_elsewhere_without_a_daily_limit_too(running: RunningGateway) -> None:
+    await running.change(grok={"imagine_sso_daily_limit": 0})
+
+    reply = await make(running, blocked, draws(running, "a"), n=1)
+
+    assert reply.status_code == 200
+    assert len({asked.account for asked in running.fake.asked}) == 2
+
+
 async def test_account_that_blocked_some_pictures_is_spared(running: RunningGateway) -> None:
     async def half(_request: Any) -> Any:
         yield draws(running, "a")[0]
@@ -182,3 +191,12 @@ async def test_images_must_be_on_too(running: RunningGateway) -> None:
     await running.change(downstream={"enable_images": False})
 
     assert error_of(await make(running)) == (404, "endpoint_disabled", None)
+
+
+async def test_flag_may_be_off(anyio_backend: str) -> None:
+    del anyio_backend
+    settings = {"plugins.images_nsfw.nsfw": False}
+    async with running_gateway(*PLUGINS, upstream=FakeUpstream(), settings=settings) as running:
+        await make(running, draws(running, "a"), n=1)
+
+    assert not requests_of(running)[0].nsfw

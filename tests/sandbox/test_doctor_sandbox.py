@@ -222,7 +222,7 @@ async def test_running_service_tries_its_accounts_itself(tmp_path: Path) -> None
             (record,) = made.tokens.records.values()
             state = made.home.state(record.id)
 
-    assert found[0].code == "service"
+    assert (found[0].code, found[0].values["address"]) == ("service", "127.0.0.1:8000")
     assert codes(found) == ["quota_left", "chat_works"]
     assert state is not None
     assert state.status == "active"

@@ -285,7 +285,9 @@ async def test_file_of_another_account_is_not_downloaded() -> None:
 
 @pytest.mark.parametrize(
     "action",
-    knobs("asset_error", form=("403", "404", "slow", "content_type", "short", "redirect")),
+    knobs(
+        "asset_error", form=("403", "404", "slow", "content_type", "short", "changed", "redirect")
+    ),
     ids=str,
 )
 async def test_download_fault_is_observed_as_expected(action: faults.Action) -> None:
@@ -304,6 +306,27 @@ async def test_file_that_appears_late_is_waited_for() -> None:
         content, observed = await world.fetch(world.keep())
 
     assert (content, observed) == (PICTURE, FINE)
+
+
+async def test_file_that_breaks_off_is_continued() -> None:
+    [short] = knobs("asset_error", form=("short",))
+    async with running() as world:
+        world.sandbox.rules.add(short, endpoint="download", times=2)
+        content, observed = await world.fetch(world.keep())
+        wanted = [one.status for one in world.sandbox.journal]
+
+    assert (content, observed) == (PICTURE, FINE)
+    assert wanted == [200, 206, 206]
+
+
+async def test_two_files_are_never_joined() -> None:
+    [changed] = knobs("asset_error", form=("changed",))
+    async with running() as world:
+        world.sandbox.rules.add(changed, endpoint="download", times=1)
+        content, observed = await world.fetch(world.keep())
+
+    assert content == PICTURE[: len(PICTURE) // 2]
+    assert observed.kind is Kind.MALFORMED
 
 
 # -- quota -----------------------------------------------------------------------------------

@@ -155,6 +155,36 @@ async def test_short_body_is_cut(sandbox: Sandbox) -> None:
     assert len(answer.body) == int(answer.headers["content-length"]) // 2
 
 
+async def test_cut_file_is_continued_where_it_broke_off(sandbox: Sandbox) -> None:
+    sandbox.rules.add(AssetError(form="short"), endpoint="download", times=1)
+    key = _picture(sandbox)
+    first = await _get(sandbox, key)
+    sent = {"range": f"bytes={len(first.body)}-", "if-range": _etag(first)}
+    rest = await _get(sandbox, key, **sent)
+
+    assert rest.status == 206
+    assert first.body + rest.body == (await _get(sandbox, key)).body
+
+
+async def test_file_that_changed_is_sent_as_a_whole(sandbox: Sandbox) -> None:
+    sandbox.rules.add(AssetError(form="changed"), endpoint="download", times=1)
+    key = _picture(sandbox)
+    first = await _get(sandbox, key)
+    again = await _get(sandbox, key, **{"range": "bytes=5-", "if-range": _etag(first)})
+
+    assert (first.cut, again.status) == (True, 200)
+    assert not again.body.startswith(first.body)
+    assert _etag(again) != _etag(first)
+
+
+async def _get(sandbox: Sandbox, key: str, **sent: str) -> Talk:
+    return await ask(sandbox.app, "GET", f"/__assets/{key}", sent={"cookie": "sso=t", **sent})
+
+
+def _etag(answer: Talk) -> str:
+    return answer.headers["etag"]
+
+
 async def test_paging_that_repeats_itself(sandbox: Sandbox) -> None:
     sandbox.rules.add(BadPaging(), endpoint="assets")
     first = (await _list(sandbox))["nextPageToken"]

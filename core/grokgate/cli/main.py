@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TypeAlias
 
 from grokgate import __version__
-from grokgate.cli.numbers import count, milliseconds, port, positive, seeds, share, whole
+from grokgate.cli.numbers import count, milliseconds, moment, port, positive, seeds, share, whole
 from grokgate.errors import GatewayError, StartupError
 
 
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        print(f"grokgate: {place}{error.strerror or error!r}", file=sys.stderr)
+        print(f"grokgate: {place}{error.strerror or repr(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -53,12 +53,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_sandbox(commands)
     _add_tokens(commands)
     _add_keys(commands)
+    _add_admin(commands)
     _add_plugins(commands)
     _add_config(commands)
     _add_simulate(commands)
     _add_explain(commands)
     _add_doctor(commands)
     _add_profiles(commands)
+    _add_data(commands)
     _add(commands, "openapi", "openapi", "show", "print the OpenAPI document of what is on now")
     version = _add(commands, "version", "version", "show", "print the version")
     version.set_defaults(version=__version__)
@@ -112,6 +114,36 @@ def _add_sandbox(commands: _Commands) -> None:
     sandbox.add_argument("--quiet", action="store_true", help="print the address only")
 
 
+def _add_data(commands: _Commands) -> None:
+    for name, function, text in (
+        ("backup", "make", "write accounts, keys, statistics and settings to one file"),
+        ("restore", "restore", "make the data folder from a backup"),
+    ):
+        command = _add(commands, name, "backup", function, text)
+        command.add_argument("file", metavar="FILE", help="the archive")
+        command.add_argument(
+            "--passphrase-file",
+            metavar="FILE",
+            help="holds the passphrase for the secret key, which is left out without one",
+        )
+    text = "read accounts, keys and settings of a predecessor into the data folder"
+    migrate = _add(commands, "migrate", "migrate", "migrate", text)
+    migrate.add_argument(
+        "--from",
+        dest="source",
+        metavar="SOURCE",
+        required=True,
+        help="its data folder, its accounts.db, or redis://, postgresql:// or mysql:// of its "
+        "database",
+    )
+    migrate.add_argument("--dry-run", action="store_true", help="write nothing, tell what would be")
+    secrets = _group(commands, "secrets", "the key of what is sealed at rest")
+    rotate = _add(secrets, "rotate", "secrets", "rotate", "seal everything with a new key")
+    rotate.add_argument(
+        "--resume", action="store_true", help="go on with a rotation that was interrupted"
+    )
+
+
 def _add_tokens(commands: _Commands) -> None:
     tokens = _group(commands, "tokens", "import, list, export, ask, switch and remove accounts")
     load = _add(
@@ -159,15 +191,56 @@ def _add_tokens(commands: _Commands) -> None:
     ask.add_argument("--pool", help="all accounts of this pool that are not disabled")
     ask.add_argument("--all", action="store_true", help="all accounts that are not disabled")
 
+    _add_preference(tokens)
+    _add_assets(tokens)
+
+
+def _add_preference(tokens: _Commands) -> None:
+    text = "switch accounts' own preference for adult content"
+    nsfw = _add(tokens, "nsfw", "chores", "prefer", text)
+    nsfw.add_argument("state", choices=("on", "off"), help="what the preference shall be")
+    _add_chosen(nsfw)
+
+
+def _add_assets(tokens: _Commands) -> None:
+    assets = _group(tokens, "assets", "count or delete the files that accounts have upstream")
+    _add_chosen(_add(assets, "list", "chores", "count_files", "count accounts' files"))
+    text = "delete all files of accounts; they are gone for good"
+    _add_chosen(_add(assets, "clear", "chores", "clear_files", text))
+
+
+def _add_chosen(command: argparse.ArgumentParser) -> None:
+    command.add_argument("ids", metavar="ID", nargs="*", help="as tokens list shows it")
+    command.add_argument("--pool", help="all usable accounts of this pool")
+    command.add_argument("--all", action="store_true", help="all usable accounts")
+
 
 def _add_keys(commands: _Commands) -> None:
-    keys = _group(commands, "keys", "create, list and revoke API keys")
+    keys = _group(commands, "keys", "create, import, list, revoke and delete API keys")
     create = _add(keys, "create", "keys", "create", "make an API key and print it once")
     create.add_argument("name", metavar="NAME", nargs="?", default="", help="to tell it by")
+    for quota in ("chat", "heavy", "image", "video"):
+        create.add_argument(f"--{quota}", type=whole, metavar="N", help=f"{quota} limit per day")
+    create.add_argument("--rpm", type=whole, metavar="N", help="requests per minute")
+    create.add_argument("--max-inflight", type=whole, metavar="N", help="requests at once")
+    create.add_argument("--expires", type=moment, metavar="WHEN", help="30d, or 2026-12-31")
     show = _add(keys, "list", "keys", "show", "list API keys, secrets masked")
     show.add_argument("--json", action="store_true", help="print JSON")
+    text = "add the API keys of a predecessor's list"
+    load = _add(keys, "import", "migrate", "import_keys", text)
+    load.add_argument(
+        "file", metavar="FILE", help="its api_keys.json, or the reply of its key list"
+    )
     revoke = _add(keys, "revoke", "keys", "revoke", "end an API key at once")
     revoke.add_argument("key", metavar="KEY", help="its id, name or shown prefix")
+    delete = _add(keys, "delete", "keys", "delete", "remove an API key and all it stored")
+    delete.add_argument("key", metavar="KEY", help="its id, name or shown prefix")
+
+
+def _add_admin(commands: _Commands) -> None:
+    admin = _group(commands, "admin", "reset the admin password")
+    text = "end the admin password and all logins, and print the link to choose a new one"
+    _add(admin, "reset-password", "admin", "reset_password", text)
 
 
 def _add_plugins(commands: _Commands) -> None:

@@ -1,8 +1,12 @@
 """Numbers on the command line, checked while it is parsed; a wrong one ends with exit code 2."""
 
 import argparse
+import time
+from datetime import UTC, datetime
 
 _LONGEST_MS = 600_000
+_DAY_MS = 86_400_000
+_MOST_DAYS = 36_500
 
 
 def port(text: str) -> int:
@@ -18,6 +22,17 @@ def count(text: str) -> int:
 def whole(text: str) -> int:
     """Parse a whole number."""
     return _number(text, 1 << 53)
+
+
+def moment(text: str) -> int:
+    """Parse days from now, such as ``30d``, or a date, by UTC; return Unix milliseconds."""
+    if text.endswith("d"):
+        return int(time.time() * 1000) + _number(text[:-1], _MOST_DAYS) * _DAY_MS
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("must be days such as 30d, or a date") from None
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def seeds(text: str) -> range:

@@ -107,13 +107,14 @@ def refresh(arguments: argparse.Namespace) -> int:
     try:
         asyncio.run(asking)
     except ConnectionError as error:
-        raise StartupError(_no_service(folder)) from error
+        raise StartupError(no_service(folder)) from error
     except OperationFailed as error:
         raise StartupError(str(error)) from error
     return 1 if failures else 0
 
 
-def _no_service(folder: Path) -> str:
+def no_service(folder: Path) -> str:
+    """Say that only a running service can ask accounts, and how to start it."""
     nobody = (
         f"No service runs on the data folder {folder}, and only a running one can ask accounts."
     )

@@ -1,9 +1,11 @@
 """The account of one call, kept from its opening to its end, and told to observers once."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import structs
 
+from grokgate.dispatch.bill import Bill, quotas_of, wanted_of
 from grokgate.dispatch.deadline import Deadline
 from grokgate.dispatch.desk import Desk
 from grokgate.dispatch.request import ClientRequest
@@ -12,7 +14,7 @@ from grokgate.errors import GatewayError
 from grokgate.plugin.records import AttemptRecord, Call, CallRecord
 from grokgate.scheduler.cost import Price
 from grokgate.scheduler.verdict import CHARGED
-from grokgate.upstream import Kind, Observation, Stage
+from grokgate.upstream import Asset, Kind, Observation, Stage
 
 
 class Course:
@@ -23,9 +25,18 @@ class Course:
         plugin: Who made the call.
         call: The call.
         request: The client request it belongs to.
+        together: The calls that are opened at once, *call* among them.
     """
 
-    def __init__(self, desk: Desk, plugin: str, call: Call, request: ClientRequest) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        plugin: str,
+        call: Call,
+        request: ClientRequest,
+        *,
+        together: Sequence[Call],
+    ) -> None:
         self.desk = desk
         self.plugin = plugin
         self.call = call
@@ -41,7 +52,23 @@ class Course:
         self._units = 0
         """Of all attempts."""
         self._over = False
+        self._together = together
+        self._bill: Bill | None = None
+        self._wanted = 0
         desk.budget.live += 1
+
+    async def charge(self) -> None:
+        """Take what the client request wants from the daily quotas of its key, once.
+
+        Raises:
+            DailyQuotaExceeded: There is not so much left.
+        """
+        caller, meter = self.call.caller, self.desk.meter
+        if meter is not None and caller.metered:
+            bill = self.request.bill(meter, caller, quotas_of(self.call))
+            self._wanted = wanted_of(self._together)
+            await bill.charge(self._wanted)
+            self._bill = bill
 
     def tries(self, trial: Trial) -> None:
         """Count an attempt."""
@@ -65,6 +92,8 @@ class Course:
         self._observation = observation
         units = self._due(trial, observation)
         self._units += units
+        if trial.blocked:
+            self.request.spared |= {trial.lease.token}
         if CHARGED[observation.stage]:
             self.desk.days.count(self.call.daily, trial.lease.token, blocked=trial.blocked)
         taken = trial.settle(observation, units=units, penalize=not self.request.penalized)
@@ -103,6 +132,8 @@ class Course:
         self._over = True
         self.deadline.close()
         self.desk.budget.live -= 1
+        if self._bill is not None:
+            self._settle_bill(self._bill, left=outcome == "cancelled")
         try:
             self.desk.finished(
                 self.plugin,
@@ -110,6 +141,22 @@ class Course:
             )
         except Exception:
             self.desk.log.exception("call_observer_failed", plugin=self.plugin)
+
+    def _settle_bill(self, bill: Bill, *, left: bool) -> None:
+        trial = self._trial
+        if trial is None:
+            bill.ended(0, began=False, left=left)
+        else:
+            made = trial.outputs()
+            if self.call.card.capability != "chat":
+                made = min(made, self._wanted) - trial.lost
+            bill.ended(max(0, made), began=trial.answered, left=left)
+
+    def lose(self, trial: Trial, asset: Asset) -> None:
+        """Note that a file of the answer could not be had, so that it is not charged to the key."""
+        made = trial.lose(asset) and self.call.card.capability != "chat"
+        if made and self._over and self._bill is not None:
+            self._bill.lost()
 
     def _due(self, trial: Trial, observation: Observation) -> int:
         """Return the units to charge, after the rule's own correction."""

@@ -9,15 +9,14 @@ from msgspec import Struct
 from grokgate.dispatch.budget import RetryBudget
 from grokgate.dispatch.daily import Days
 from grokgate.dispatch.notices import Notices
+from grokgate.keys import Meter
 from grokgate.plugin.records import CallRecord, ModelCard
 from grokgate.scheduler.cost import CostTable
 from grokgate.scheduler.home import Home
-from grokgate.settings.core import (
-    GrokSettings,
-    LimitsSettings,
-    TokenSettings,
-    UpstreamsSettings,
-)
+from grokgate.settings.core import UpstreamsSettings
+from grokgate.settings.grok import GrokSettings
+from grokgate.settings.limits import LimitsSettings
+from grokgate.settings.token import TokenSettings
 from grokgate.upstream import Clock, Wire
 from grokgate.upstreams import Upstreams
 
@@ -76,3 +75,5 @@ class Desk(Struct, frozen=True, kw_only=True):
     notices: Notices
     budget: RetryBudget
     days: Days
+    meter: Meter | None = None
+    """None: nobody has daily quotas."""

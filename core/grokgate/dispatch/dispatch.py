@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 import anyio
+from msgspec import structs
 
 from grokgate.dispatch.budget import RetryBudget
 from grokgate.dispatch.course import Course
@@ -23,8 +24,9 @@ from grokgate.dispatch.notices import Notices
 from grokgate.dispatch.opening import open_exchange
 from grokgate.dispatch.request import ClientRequest, ClientRequests
 from grokgate.errors import GatewayError
+from grokgate.keys import Meter
 from grokgate.plugin.context import Dispatcher, Exchange
-from grokgate.plugin.records import Call, ModelCard
+from grokgate.plugin.records import Call, Caller, ModelCard
 from grokgate.scheduler.cost import CostTable
 from grokgate.scheduler.home import Home
 from grokgate.upstream import Clock, Wire
@@ -53,6 +55,7 @@ class Dispatch:
         blamed: Counts defects of plugins.
         aborted: Told how long it took to end exchanges that nobody wanted any more.
         day_begins: When the day of `Call.daily` begins, minutes east of UTC.
+        meter: Where the daily quotas of keys are taken from; None: nobody has any.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Dispatch:
         blamed: Blamed = _ignore,
         aborted: Aborted = _ignore,
         day_begins: Callable[[], int] = lambda: 0,
+        meter: Meter | None = None,
     ) -> None:
         self.budget = RetryBudget()
         self._desk = Desk(
@@ -91,6 +95,7 @@ class Dispatch:
             notices=Notices(home, clock, log),
             budget=self.budget,
             days=Days(home, clock, day_begins),
+            meter=meter,
         )
         self._requests = ClientRequests()
 
@@ -100,7 +105,8 @@ class Dispatch:
 
     async def open(self, plugin: str, call: Call) -> LiveExchange:
         """Open one call of *plugin*."""
-        return await self._open(plugin, call, self._requests.get(call.caller))
+        request = self._requests.get(call.caller)
+        return await self._open(plugin, call, request, together=(call,))
 
     async def open_all(self, plugin: str, calls: Sequence[Call]) -> list[LiveExchange]:
         """Open the calls of one client request at once; all or none."""
@@ -114,7 +120,7 @@ class Dispatch:
 
                 async def open_one(index: int, call: Call) -> None:
                     try:
-                        opened[index] = await self._open(plugin, call, request)
+                        opened[index] = await self._open(plugin, call, request, together=calls)
                     except GatewayError as error:
                         errors.append(error)
                         group.cancel_scope.cancel()
@@ -126,11 +132,20 @@ class Dispatch:
             raise
         if errors:
             await _close_all(opened.values())
+            request.void()
             raise errors[0]
         return [opened[index] for index in range(len(calls))]
 
-    def _open(self, plugin: str, call: Call, request: ClientRequest) -> Awaitable[LiveExchange]:
-        return open_exchange(Course(self._desk, plugin, call, request))
+    def over(self, caller: Caller) -> None:
+        """Note that the client request of *caller* has been answered; jobs of it may go on."""
+        self._requests.over(caller)
+
+    def _open(
+        self, plugin: str, call: Call, request: ClientRequest, *, together: Sequence[Call]
+    ) -> Awaitable[LiveExchange]:
+        if call.caller.token_tags:
+            call = structs.replace(call, require_tags=(*call.require_tags, *call.caller.token_tags))
+        return open_exchange(Course(self._desk, plugin, call, request, together=together))
 
 
 class _PluginDispatcher:

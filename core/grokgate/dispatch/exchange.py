@@ -64,7 +64,7 @@ class LiveExchange:
             return await self._break_off(asyncio.CancelledError(), ours=True)
         kind = type(event)
         if kind in COUNTED:
-            self._trial.counted += 1
+            self._trial.count(event)
         elif kind is ImageRefused:
             self._trial.withhold(event)
         elif kind is Finished:
@@ -107,8 +107,10 @@ class LiveExchange:
                 async for piece in pieces:
                     yield piece
         except UnknownAccount:
+            self._course.lose(self._trial, asset)
             raise UpstreamError("The account that made this is gone.") from None
         except UpstreamFailure as failure:
+            self._course.lose(self._trial, asset)
             raise UpstreamError("The upstream did not hand out the file.") from failure
 
     def _complete(self, finished: Event) -> None:

@@ -1,20 +1,21 @@
 """Tells operators why a model finds an account or none, and what became of a request (F-TOK-28)."""
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from typing import Annotated
 
 import anyio.lowlevel
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from grokgate.catalog import Catalog
 from grokgate.dispatch.desk import DispatchSettings
 from grokgate.dispatch.journal import CallStory, Journal
 from grokgate.dispatch.lease import want_for
 from grokgate.dispatch.route import Route, routes
-from grokgate.keys import KeyRing
+from grokgate.keys import KeyRing, to_caller
 from grokgate.plugin.records import Call, Caller
 from grokgate.scheduler.cost import CostTable
 from grokgate.scheduler.home import Decision, Home, Reason, RuledOut, Scored
-from grokgate.settings.core import TokenSettings
+from grokgate.settings.token import TokenSettings
 from grokgate.tokens import TokenRecord
 from grokgate.tokens.pools import AUTO
 from grokgate.upstream import Event, UpstreamSession, UpstreamSpec
@@ -49,7 +50,7 @@ class Way(Struct, frozen=True, kw_only=True):
 class ModelView(Struct, frozen=True, kw_only=True):
     """Why a model finds an account now, or none."""
 
-    model: str
+    model: Annotated[str, Meta(examples=["grok-4"])]
     ways: Sequence[Way]
     """In the order in which they are tried."""
 
@@ -115,7 +116,8 @@ class Explainer:
         caller = _NOBODY if key is None else self._caller(key)
         card = self._catalog.get(model, caller=caller).card
         settings = self._settings()
-        call = Call(caller=caller, card=card, send=_nothing)
+        tags = caller.token_tags
+        call = Call(caller=caller, card=card, send=_nothing, require_tags=tags)
         found = routes(
             call,
             self._catalog.wires(card),
@@ -179,7 +181,7 @@ class Explainer:
             raise ValueError("No key is called so; `keys list` shows the ids.")
         if not record.is_active:
             raise ValueError("That key is revoked: its requests get 401.")
-        return Caller(key_id=record.id, name=record.name, limits=record.limits)
+        return to_caller(record)
 
 
 async def _nothing(_session: UpstreamSession) -> AsyncGenerator[Event, None]:

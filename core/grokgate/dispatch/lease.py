@@ -9,7 +9,7 @@ from grokgate.dispatch.route import Route
 from grokgate.errors import GatewayError, NoTokenAvailable, NoTokensConfigured, Overloaded
 from grokgate.plugin.records import Call
 from grokgate.scheduler.home import Lease, Want
-from grokgate.settings.core import TokenSettings
+from grokgate.settings.token import TokenSettings
 
 _AT_ONCE = 0.0
 _LONGEST_WAIT_S = 3600.0
@@ -18,18 +18,22 @@ _SURVEY_WAIT_S = 60.0
 
 
 async def lease_one(
-    desk: Desk, call: Call, routes: Sequence[Route], *, tried: frozenset[str], deadline: float
+    desk: Desk,
+    call: Call,
+    routes: Sequence[Route],
+    *,
+    tried: frozenset[str],
+    survey: bool,
+    deadline: float,
 ) -> tuple[Route, Lease]:
     """Lease an account on the first route that has one.
-
-    Accounts of which nobody knows when their quota returns are surveyed first, but only before the
-    first attempt: a retry finds what is there.
 
     Args:
         desk: Shared parts.
         call: What is to be sent.
         routes: Best first; not empty.
-        tried: Tokens that have failed already.
+        tried: Tokens that have failed already, or are to be spared.
+        survey: Accounts of which nobody knows when their quota returns are asked before giving up.
         deadline: Monotonic seconds until which to wait for busy accounts.
 
     Raises:
@@ -42,9 +46,9 @@ async def lease_one(
     except NoTokenAvailable as error:
         if error.resets_known:
             raise
-        if tried:
+        if not survey:
             raise _timed(error, None) from None
-        return await _survey_and_pass(desk, call, routes, deadline=deadline)
+        return await _survey_and_pass(desk, call, routes, tried=tried, deadline=deadline)
 
 
 def want_for(
@@ -100,14 +104,14 @@ def out_of_quota(desk: Desk, call: Call, routes: Sequence[Route]) -> NoTokenAvai
 
 
 async def _survey_and_pass(
-    desk: Desk, call: Call, routes: Sequence[Route], *, deadline: float
+    desk: Desk, call: Call, routes: Sequence[Route], *, tried: frozenset[str], deadline: float
 ) -> tuple[Route, Lease]:
     settings = desk.settings().token
     wants = [want_for(call, route, settings=settings) for route in routes]
     tokens = dict.fromkeys(token for want in wants for token in desk.home.unsure(want))
     again_s = await desk.survey(list(tokens))
     try:
-        return await _pass(desk, call, routes, tried=frozenset(), deadline=deadline)
+        return await _pass(desk, call, routes, tried=tried, deadline=deadline)
     except NoTokenAvailable as second:
         raise _timed(second, again_s) from None
 

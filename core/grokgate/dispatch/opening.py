@@ -55,12 +55,14 @@ class _Opening:
         self._call = course.call
         self._desk = course.desk
         self._settings = course.desk.settings()
-        self._tried: frozenset[str] = frozenset()
+        # Only what counts per account is made anew elsewhere: others may have no second account.
+        self._tried = course.request.spared if course.call.daily else frozenset[str]()
         self._incident = False
 
     async def run(self) -> LiveExchange:
         """Try until there is output, or no further attempt is allowed."""
         ways = self._routes()
+        await self._course.charge()
         self._call = with_tags(self._desk, self._call, ways)
         answer = await self._try(*await self._lease(ways))
         while isinstance(answer, Failure):
@@ -106,7 +108,13 @@ class _Opening:
         spared = self._desk.days.full(self._course.call.daily)
         try:
             return await lease_one(
-                self._desk, self._call, ways, tried=self._tried | spared, deadline=deadline
+                self._desk,
+                self._call,
+                ways,
+                tried=self._tried | spared,
+                # A retry finds what is there.
+                survey=self._course.attempts == 0,
+                deadline=deadline,
             )
         except NoTokenAvailable:
             if spared - self._tried:

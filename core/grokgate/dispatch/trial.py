@@ -15,6 +15,7 @@ from grokgate.scheduler.home import Lease, Settled
 from grokgate.scheduler.verdict import error_of
 from grokgate.upstream import (
     AccountFacts,
+    Asset,
     Event,
     Finished,
     ImageReady,
@@ -69,6 +70,8 @@ class Trial:
         self.started: Started | None = None
         self.counted = 0
         """Pictures and videos seen."""
+        self.lost = 0
+        """Of these, those whose file could not be had."""
         self.withheld = 0
         """Pictures that were made and not handed out."""
         self.blocked = False
@@ -80,6 +83,8 @@ class Trial:
         self._plugin = plugin
         self._call = call
         self._sent = False
+        self._ready: set[str] = set()
+        """References of finished files."""
         self._stack = AsyncExitStack()
         self._closed = False
         self._acting = False
@@ -109,13 +114,28 @@ class Trial:
                 self.started = event
             elif is_output(event):
                 self.answered = True
-                self.counted += type(event) in COUNTED
+                if type(event) in COUNTED:
+                    self.count(event)
                 if type(event) is ImageRefused:
                     self.withhold(event)
                 return event
             elif isinstance(event, Finished) and event.reason == "refused":
                 raise UpstreamFailure(self.observation(Kind.MODERATION))
         raise StopAsyncIteration
+
+    def count(self, ready: Event) -> None:
+        """Note a finished picture or video."""
+        assert isinstance(ready, ImageReady | VideoReady)
+        self.counted += 1
+        self._ready.add(ready.asset.ref)
+
+    def lose(self, asset: Asset) -> bool:
+        """Note that a file could not be had; return whether it was a finished one."""
+        if asset.ref not in self._ready:
+            return False
+        self._ready.remove(asset.ref)
+        self.lost += 1
+        return True
 
     def withhold(self, refused: Event) -> None:
         """Note a picture that was made and not handed out."""

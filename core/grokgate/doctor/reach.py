@@ -25,6 +25,13 @@ def bare(address: str) -> str:
 
 async def first_closed(addresses: Sequence[str]) -> tuple[Place, str] | None:
     """Return where and at which of *addresses* no connection comes through; None: all are open."""
+    places = await traced(addresses)
+    closed = (address for address in addresses if places[address] != "open")
+    return next(((places[address], address) for address in closed), None)
+
+
+async def traced(addresses: Sequence[str]) -> dict[str, Place]:
+    """Trace all *addresses*, a few side by side; returns how far each came."""
     places: dict[str, Place] = {}
     limiter = anyio.CapacityLimiter(AT_ONCE)
 
@@ -35,8 +42,7 @@ async def first_closed(addresses: Sequence[str]) -> tuple[Place, str] | None:
     async with anyio.create_task_group() as group:
         for address in addresses:
             group.start_soon(look, address)
-    closed = (address for address in addresses if places[address] != "open")
-    return next(((places[address], address) for address in closed), None)
+    return {address: places[address] for address in addresses}
 
 
 async def trace(address: str) -> Place:

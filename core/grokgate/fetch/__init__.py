@@ -9,7 +9,14 @@ One parser, one resolution, one pinned connection, so that what was checked is w
 4. A redirect starts again at 1; the body is counted as it is spooled, its type read off its bytes.
 """
 
-from grokgate.fetch.guarded import FetchLimits, GuardedFetch, Resolver, SystemResolver, Transport
+from grokgate.fetch.guarded import (
+    FetchLimits,
+    GuardedFetch,
+    Resolver,
+    SystemResolver,
+    Transport,
+    permitted,
+)
 from grokgate.fetch.target import FetchRefused, IPAddress, Target, is_public, parse_target
 
 __all__ = [
@@ -23,4 +30,5 @@ __all__ = [
     "Transport",
     "is_public",
     "parse_target",
+    "permitted",
 ]

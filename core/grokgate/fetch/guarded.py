@@ -157,28 +157,12 @@ class GuardedFetch:
     async def _fetch(self, url: str, limits: FetchLimits) -> Blob:
         target = parse_target(url)
         for _ in range(MAX_REDIRECTS + 1):
-            addresses = await self._addresses(target, limits)
+            addresses = await permitted(target, limits, self._resolve)
             async with self._transport.get(target, addresses) as answer:
                 if answer.status not in _REDIRECTS:
                     return await self._store(target, answer, limits)
             target = follow(target, answer.headers.get("location", ""))
         raise FetchRefused("redirects")
-
-    async def _addresses(self, target: Target, limits: FetchLimits) -> list[IPAddress]:
-        """Resolve the host, once, and refuse it for any address that may not be contacted."""
-        allowed = networks(limits.remote_fetch_cidrs)
-        http = limits.remote_fetch_http
-        if not allowed and not target.is_ordinary(http=http):
-            raise FetchRefused("address")
-        if target.address is not None:
-            found = [target.address]
-        else:
-            found = [ip_address(text) for text in await self._resolve(target.host)]
-        if not found or not all(
-            may_connect(target, address, allowed=allowed, http=http) for address in found
-        ):
-            raise FetchRefused("address")
-        return found
 
     async def _store(self, target: Target, answer: Answer, limits: FetchLimits) -> Blob:
         limit = limits.remote_fetch_mb * _MIB
@@ -204,6 +188,28 @@ class GuardedFetch:
         from grokgate.fetch.transport import PinnedTransport  # noqa: PLC0415 - loads an HTTP client
 
         return PinnedTransport()
+
+
+async def permitted(target: Target, limits: FetchLimits, resolve: Resolver) -> list[IPAddress]:
+    """Resolve the host of *target*, once, and refuse it for any address not to be contacted.
+
+    Raises:
+        FetchRefused: ``address``: one of them may not be contacted, or there is none.
+        OSError: It cannot be resolved.
+    """
+    allowed = networks(limits.remote_fetch_cidrs)
+    http = limits.remote_fetch_http
+    if not allowed and not target.is_ordinary(http=http):
+        raise FetchRefused("address")
+    if target.address is not None:
+        found = [target.address]
+    else:
+        found = [ip_address(text) for text in await resolve(target.host)]
+    if not found or not all(
+        may_connect(target, address, allowed=allowed, http=http) for address in found
+    ):
+        raise FetchRefused("address")
+    return found
 
 
 def _name(path: str, mime: str) -> str:

@@ -1,10 +1,10 @@
-"""The wire of the guarded fetch: one GET on a connection of its own, to given addresses only.
+"""The wire of the guarded fetch: one request on a connection of its own, to given addresses only.
 
 Imported on the first fetch: nothing else in the core needs an HTTP client.
 """
 
 import ssl
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 import certifi
@@ -20,7 +20,7 @@ _MAX_ADDRESSES = 4
 
 
 class PinnedTransport:
-    """Fetches a target from addresses that were checked before; keeps no connection and no state.
+    """Talks to a target at addresses that were checked before; keeps no connection and no state.
 
     Args:
         tls: What server certificates are checked against. None: the system's authorities (or the
@@ -39,13 +39,8 @@ class PinnedTransport:
         Raises:
             FetchRefused: ``connection``: not reached, not trusted, or broken off.
         """
-        url = httpcore.URL(
-            scheme=target.scheme, host=target.host, port=target.port, target=target.path
-        )
-        backend = _PinnedBackend(addresses)
-        connection = httpcore.AsyncHTTPConnection(
-            url.origin, ssl_context=self._tls, network_backend=backend
-        )
+        url = _url(target)
+        connection = self._connection(url, addresses)
         with _broken_connections():
             async with (
                 connection,
@@ -56,6 +51,36 @@ class PinnedTransport:
                     for name, value in response.headers
                 }
                 yield Answer(status=response.status, headers=headers, body=response.aiter_stream())
+
+    async def post(
+        self,
+        target: Target,
+        addresses: Sequence[IPAddress],
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> int:
+        """Send *body* and return the status of the answer, of which no more is read.
+
+        Raises:
+            FetchRefused: ``connection``: not reached, not trusted, or broken off.
+        """
+        url = _url(target)
+        connection = self._connection(url, addresses)
+        sent = [*_headers(target), *headers.items(), ("content-length", str(len(body)))]
+        with _broken_connections():
+            async with (
+                connection,
+                connection.stream("POST", url, headers=sent, content=body) as response,
+            ):
+                return int(response.status)
+
+    def _connection(
+        self, url: httpcore.URL, addresses: Sequence[IPAddress]
+    ) -> httpcore.AsyncHTTPConnection:
+        return httpcore.AsyncHTTPConnection(
+            url.origin, ssl_context=self._tls, network_backend=_PinnedBackend(addresses)
+        )
 
 
 class _PinnedBackend(httpcore.AnyIOBackend):
@@ -78,6 +103,12 @@ class _PinnedBackend(httpcore.AnyIOBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 continue
         raise FetchRefused("connection")
+
+
+def _url(target: Target) -> httpcore.URL:
+    return httpcore.URL(
+        scheme=target.scheme, host=target.host, port=target.port, target=target.path
+    )
 
 
 def _headers(target: Target) -> list[tuple[str, str]]:

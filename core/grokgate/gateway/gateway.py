@@ -9,36 +9,43 @@ keeps that order whatever fails.
 import os
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from datetime import timedelta
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import structlog
 
-from grokgate import control, registry
+from grokgate import registry
+from grokgate.access import Access
+from grokgate.adoption import Adoption
+from grokgate.alarms import Alarms
 from grokgate.arrangement import Arrangement
-from grokgate.background import background
 from grokgate.catalog import Catalog, Usable, servers
+from grokgate.chores import Chores
+from grokgate.chores.visits import Visits
 from grokgate.clock import SystemClock
 from grokgate.contexts import Context, CoreContext
 from grokgate.dispatch import Dispatch
 from grokgate.dispatch.explain import Explainer
 from grokgate.dispatch.journal import Journal
+from grokgate.doctor import Examiner
 from grokgate.drain import Drain
 from grokgate.drift import Drift
-from grokgate.errors import StartupError, StateError, StoreUnavailable
+from grokgate.errors import StateError
 from grokgate.fetch import GuardedFetch
-from grokgate.gateway import address, parts
-from grokgate.health import Live
+from grokgate.gateway import address, opening, operating, parts
+from grokgate.gateway.erasing import Erasing
 from grokgate.jobs import Jobs
 from grokgate.keys import KeyRing
-from grokgate.lifespans import enter_lifespans
 from grokgate.media import Cleaning, Files, Forms, Pictures
 from grokgate.objects import ObjectStore, Replies
-from grokgate.observers import Observers, watch_home
+from grokgate.observers import Observers
+from grokgate.openai.tally import Tally
 from grokgate.operations import Operations
 from grokgate.permits import Permits
 from grokgate.plugin.records import Caller
+from grokgate.prospects import Prospects
+from grokgate.refresh import Refresh
 from grokgate.registry import LoadedPlugin, PluginSource
 from grokgate.run_options import RunOptions
 from grokgate.scheduler.cost import CostTable
@@ -46,20 +53,25 @@ from grokgate.scheduler.memory import MemoryHome
 from grokgate.settings import (
     Boot,
     Declaration,
-    Snapshot,
     Switch,
     read_boot,
     setting_keys,
 )
 from grokgate.spool import SPOOLED_BYTES, Room
-from grokgate.storage.meta import begin_run, end_run
+from grokgate.statistics import Ended, RequestLog
+from grokgate.statistics.tracing import Tracing
+from grokgate.storage import Database
 from grokgate.stores import Stores, database_path, no_database, open_stores
 from grokgate.telemetry import Metrics
 from grokgate.tokens import TokenStore
 from grokgate.upstream import Clock, Tier
 from grokgate.upstreams import order
+from grokgate.vault import Vault
+from grokgate.webhooks import Webhooks
 
 _ANONYMOUS = Caller(key_id="anonymous", name="anonymous")
+_OPERATOR, _NOBODY = "admin", ""
+"""Owners of what the admin pages made, and of what was found in the media folder (S13)."""
 
 
 class Gateway:
@@ -77,17 +89,31 @@ class Gateway:
         log: A bound structlog logger.
     """
 
+    database: Database
+    vault: Vault
+    adoption: Adoption
+    access: Access
     keys: KeyRing
     tokens: TokenStore
     home: MemoryHome
+    refresh: Refresh
     objects: ObjectStore
     replies: Replies
     files: Files
     media: Pictures
+    cleaning: Cleaning
+    erasing: Erasing
     forms: Forms
     dispatch: Dispatch
+    visits: Visits
+    chores: Chores
     fetch: GuardedFetch
     journal: Journal
+    examiner: Examiner
+    request_log: RequestLog
+    prospects: Prospects
+    webhooks: Webhooks
+    alarms: Alarms
 
     def __init__(
         self,
@@ -126,12 +152,18 @@ class Gateway:
             enabled=lambda: self.enabled_routes,
             usable=self._usable,
             servers=servers(route for plugin in self.plugins for route in plugin.routes),
+            models=lambda: self.settings.snapshot.models,
         )
         self.metrics = Metrics()
         self.drift = Drift(now_ms=lambda: int(self.clock.now().timestamp() * 1000), log=self.log)
         self.rules = CostTable(rule for plugin in self.plugins for rule in plugin.cost_rules)
         self.drain = Drain(grace_s=lambda: self.settings.snapshot.server.shutdown_grace_sec)
-        self.jobs = Jobs(self.drain, on_fault=self.metrics.plugin_fault, log=self.log)
+        self.jobs = Jobs(
+            self.drain,
+            on_fault=self.metrics.plugin_fault,
+            log=self.log,
+            ended=partial(operating.job_ended, self),
+        )
         self.permits = Permits(
             limit=lambda: self.settings.snapshot.performance.media_max_concurrent,
             wait_s=lambda: self.settings.snapshot.limits.queue_wait_sec,
@@ -148,12 +180,20 @@ class Gateway:
         )
         self.withdrawn: frozenset[str] = frozenset()
         """Route ids of plugins whose lifespan failed; they read as switched off."""
+        self.failed: frozenset[str] = frozenset()
+        """Names of these plugins."""
+        self.tracing: Tracing | None = None
+        """None: nobody collects traces."""
         self._ready = False
 
     @property
     def plugins(self) -> Sequence[LoadedPlugin]:
         """The plugins that loaded, in load order."""
         return self.registry.plugins
+
+    def find_caller(self, text: str, /) -> Caller | None:
+        """Return whose key *text* is: a client's, or that of the playground; None: nobody's."""
+        return self.keys.find(text) or self.access.playground.find(text)
 
     def context(self, plugin: str, /) -> Context | CoreContext:
         """Return the context of a loaded plugin, or of the core's own routes."""
@@ -180,6 +220,17 @@ class Gateway:
         enabled = self.settings.snapshot.enabled_routes
         return enabled - self.withdrawn if self.withdrawn else enabled
 
+    def note_request(self, ended: Ended, tally: Tally, /) -> None:
+        """Take a request that has ended into the request log; one before the start is forgotten."""
+        if self._ready:
+            self.request_log.note(ended, tally)
+            if self.tracing is not None:
+                self.tracing.note(ended, tally)
+
+    def request_over(self, caller: Caller, /) -> None:
+        """Give back what an answered request did not use of its key's daily quotas."""
+        self.dispatch.over(caller)
+
     def ready(self) -> bool:
         """Tell whether all parts are up."""
         return self._ready
@@ -188,46 +239,7 @@ class Gateway:
     async def run(self) -> AsyncIterator[None]:
         """Open everything in order; leaving the context closes it in reverse."""
         async with AsyncExitStack() as stack:
-            stores = await stack.enter_async_context(self._stores())
-            await self._open_keys(stores)
-            await self._erase_removed()
-            cleaning = await self._open_media(stores)
-            await self._open_home(stack, stores)
-            upstreams = await stack.enter_async_context(parts.make_upstreams(self).open())
-            for upstream in self.specs:
-                if not upstreams.is_open(upstream):
-                    self.metrics.plugin_fault(upstreams.plugin_of(upstream))
-            refresh = parts.make_refresh(self, upstreams)
-            self.dispatch = parts.make_dispatch(self, upstreams, refresh)
-            preparation = parts.make_preparation(self)
-            stack.callback(self.settings.subscribe(lambda _old, _new: preparation.changed()))
-            self.fetch = parts.make_fetch(self)
-            await enter_lifespans(
-                stack, self.registry, self.contexts, failed=self._withdraw, log=self.log
-            )
-            await stack.enter_async_context(self.jobs.accepting())
-            operations = Operations(
-                self.tokens,
-                self.keys,
-                Live(self.home, refresh),
-                self.explainer(),
-                parts.make_examiner(self, upstreams, spent=refresh.soon),
-            )
-            await stack.enter_async_context(
-                control.serve(self.options.data_dir, operations, log=self.log)
-            )
-            if self.options.sandbox_accounts:
-                await self.tokens.import_text(self.options.sandbox_accounts)
-            works = (
-                self.settings.run,
-                self.home.run,
-                self.journal.run,
-                self.objects.run,
-                cleaning.run,
-                refresh.run,
-                preparation.run,
-            )
-            await stack.enter_async_context(background(*works, log=self.log))
+            await opening.open_all(self, await stack.enter_async_context(self._stores()), stack)
             self._ready = True
             try:
                 yield
@@ -272,7 +284,8 @@ class Gateway:
         self._require_database()
         async with self._stores() as stores:
             self.keys, self.tokens = stores.keys, stores.tokens
-            self._make_home(stores)
+            opening.take_config_keys(self, self.settings.snapshot)
+            opening.make_home(self, stores)
             self.home.load(self.tokens.records.values())
             yield Operations(self.tokens, self.keys, explainer=self.explainer())
 
@@ -297,94 +310,48 @@ class Gateway:
         """Return the origin of links, without a slash at its end; empty: nobody knows it (S10)."""
         return address.public_base(self.settings.snapshot.app.app_url, self.boot.server)
 
+    def operator_base(self) -> str:
+        """Return where the operator's browser finds the gateway, without a slash at its end."""
+        return address.operator_base(self.settings.snapshot.app.app_url, self.boot.server)
+
     def on_loopback(self) -> bool:
         """Tell whether the listen address is reachable from this machine alone."""
         return address.is_loopback(self.boot.server.host)
 
     def is_active(self, key_id: str) -> bool:
-        """Tell whether links of this key hold."""
+        """Tell whether links of this key hold; an operator's do while anybody is logged in."""
+        if key_id == _NOBODY:
+            return True
+        if key_id == _OPERATOR:
+            return bool(self.access.sessions.listing())
         if key_id == _ANONYMOUS.key_id:
             return self.anonymous() is not None
         return self.keys.is_active(key_id)
 
     # -- what a start opens ------------------------------------------------------------------
 
-    def _stores(self) -> AbstractAsyncContextManager[Stores]:
+    @asynccontextmanager
+    async def _stores(self) -> AsyncIterator[Stores]:
         # To be stopped is the command; it would only start another worker in place of this one.
         holder = os.getppid() if self.options.announce else None
-        return open_stores(
+        opened = open_stores(
             self.boot,
             self._environ,
             specs=self.specs,
             clock=self.clock,
+            day_begins=lambda: self.settings.snapshot.quota.tz_offset_minutes,
             log=self.log,
             holder=holder,
         )
+        async with opened as stores:
+            await self.settings.adopt(stores.settings)
+            yield stores
 
-    async def _open_keys(self, stores: Stores) -> None:
-        self.keys, self.tokens = stores.keys, stores.tokens
-        self.objects, self.replies = stores.objects, stores.replies
-        if self.settings.snapshot.app.allow_anonymous and not self.on_loopback():
-            raise StartupError(
-                "app.allow_anonymous works only while the listen address is loopback. Unset it, "
-                "or set SERVER_HOST=127.0.0.1."
-            )
-        self._take_config_keys(self.settings.snapshot)
-        self.settings.subscribe(lambda _old, new: self._take_config_keys(new))
-        self.first_key = await self.keys.ensure_first_key()
-
-    async def _open_media(self, stores: Stores) -> Cleaning:
-        """Open what is stored as files; what lies there without a row is taken in first."""
-        services = parts.make_media(self, stores)
-        self.files, self.media, self.forms = services.files, services.pictures, services.forms
-        await services.cleaning.begin()
-        return services.cleaning
-
-    def _take_config_keys(self, snapshot: Snapshot) -> None:
-        refused = self.keys.set_config_keys(snapshot.app.api_key, loopback=self.on_loopback())
-        for sentence in refused:
-            self.log.warning("config_key_refused", detail=sentence)
-
-    async def _erase_removed(self) -> None:
-        """Erase tokens that were removed long ago (F-TOK-53)."""
-        days = self.settings.snapshot.token.deleted_keep_days
-        before = self.clock.now() - timedelta(days=days)
-        erased = await self.tokens.erase_deleted(before_ms=int(before.timestamp() * 1000))
-        if erased:
-            self.log.info("removed_tokens_erased", count=erased)
-
-    async def _open_home(self, stack: AsyncExitStack, stores: Stores) -> None:
-        """Load the ledger; at the stop, flush it and note that nothing was lost."""
-        self._make_home(stores)
-        async with stores.database.write() as connection:
-            clean = await begin_run(connection)
-        self.home.load(self.tokens.records.values(), unclean=not clean)
-
-        async def close() -> None:
-            await self._flush_journal()
-            await self.home.aclose()
-            async with stores.database.write() as connection:
-                await end_run(connection)
-
-        stack.push_async_callback(close)
-        watch_home(self.metrics, self.home.view, upstreams=self.specs)
-        self.metrics.watch_total("decisions_lost", lambda: self.journal.lost)
-
-    def _make_home(self, stores: Stores) -> None:
-        self.home = parts.make_home(self)
-        self.journal = parts.make_journal(self, stores)
-
-    async def _flush_journal(self) -> None:
-        """Write the last decisions; what cannot be written is of no use after the stop."""
-        try:
-            await self.journal.flush()
-        except StoreUnavailable:
-            self.log.warning("decisions_not_written", error=StoreUnavailable.__name__)
-
-    def _withdraw(self, plugin: LoadedPlugin) -> None:
+    def withdraw(self, plugin: LoadedPlugin) -> None:
         """Switch off the routes of a plugin whose lifespan failed."""
         self.metrics.plugin_fault(plugin.name)
         self.withdrawn |= {route.id for route in plugin.routes}
+        self.failed |= {plugin.name}
 
 
 def _installed(boot: Boot) -> list[PluginSource]:

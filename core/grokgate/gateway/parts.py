@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
+from grokgate.alarms import Alarms
 from grokgate.catalog import Catalog
 from grokgate.contexts import Context
 from grokgate.dispatch import Dispatch
@@ -15,9 +16,12 @@ from grokgate.doctor import Examiner
 from grokgate.drain import Drain
 from grokgate.drift import Drift
 from grokgate.fetch import GuardedFetch
+from grokgate.jobs import Jobs
 from grokgate.keys import KeyRing
-from grokgate.media import MediaServices, open_media
-from grokgate.observers import Observers, count_call
+from grokgate.media import Files, MediaServices, Pictures, open_media
+from grokgate.objects import ObjectStore
+from grokgate.observers import Observers, count_call, tally_call
+from grokgate.openai.tally import Tally
 from grokgate.plugin.records import CallRecord
 from grokgate.refresh import Refresh
 from grokgate.run_options import RunOptions
@@ -25,6 +29,8 @@ from grokgate.scheduler.cost import CostTable
 from grokgate.scheduler.memory import MemoryHome
 from grokgate.settings import SettingsStore, Snapshot
 from grokgate.spool import Room
+from grokgate.statistics import Ended
+from grokgate.statistics.tracing import Tracing
 from grokgate.stores import Stores
 from grokgate.telemetry import Metrics
 from grokgate.tokens import TokenRecord, TokenStore
@@ -48,15 +54,33 @@ class Parts(Protocol):
     metrics: Metrics
     drift: Drift
     drain: Drain
+    jobs: Jobs
     room: Room
     observers: Observers
     keys: KeyRing
+    objects: ObjectStore
+    files: Files
+    media: Pictures
     tokens: TokenStore
     home: MemoryHome
     journal: Journal
+    alarms: Alarms
+    tracing: Tracing | None
+
+    def note_request(self, ended: Ended, tally: Tally, /) -> None:
+        """Take what has ended into the request log."""
+        ...
 
     def public_base(self) -> str:
         """Return the origin of links."""
+        ...
+
+    def operator_base(self) -> str:
+        """Return where the operator's browser finds the gateway."""
+        ...
+
+    def on_loopback(self) -> bool:
+        """Tell whether the gateway is reachable from this machine alone."""
         ...
 
     def is_active(self, key_id: str) -> bool:
@@ -71,13 +95,18 @@ def make_media(gateway: Parts, stores: Stores) -> MediaServices:
         stores.vault,
         data_dir=gateway.options.data_dir,
         clock=gateway.clock,
-        settings=_settings(gateway),
+        settings=settings_of(gateway),
         base=gateway.public_base,
         is_active=gateway.is_active,
         room=gateway.room,
         log=gateway.log,
     )
     gateway.metrics.watch_total("cache_evictions", lambda: services.cleaning.evicted)
+    gateway.metrics.watch_labelled(
+        "cache_bytes",
+        ("kind",),
+        lambda: {(kind,): usage.size for kind, usage in services.cleaning.taken.items()},
+    )
     return services
 
 
@@ -85,11 +114,12 @@ def make_home(gateway: Parts) -> MemoryHome:
     """Make the home of an empty ledger."""
     return MemoryHome(
         specs=tuple(gateway.specs.values()),
-        settings=_settings(gateway),
+        settings=settings_of(gateway),
         clock=gateway.clock,
         rng=gateway.rng,
         log=gateway.log,
         writer=gateway.tokens.write_states,
+        waited=gateway.metrics.lease_waited,
     )
 
 
@@ -114,22 +144,34 @@ def make_explainer(gateway: Parts) -> Explainer:
         records=lambda: gateway.tokens.records,
         specs=gateway.specs,
         rules=gateway.rules,
-        settings=_settings(gateway),
+        settings=settings_of(gateway),
     )
 
 
 def make_examiner(
-    gateway: Parts, upstreams: Upstreams, *, spent: Callable[[str], None] | None = None
+    gateway: Parts,
+    upstreams: Upstreams,
+    *,
+    spent: Callable[[str], None] | None = None,
+    address: str | None = None,
 ) -> Examiner:
-    """Make what tries accounts; *spent* is told of those whose quota it used."""
+    """Make what tries accounts.
+
+    Args:
+        gateway: Whose.
+        upstreams: Asked.
+        spent: Told of those whose quota it used.
+        address: Where the service listens; None: none runs.
+    """
     return Examiner(
         upstreams=upstreams,
         records=gateway.tokens.records,
         catalog=gateway.catalog,
         section=lambda upstream: gateway.contexts[gateway.owners[upstream]].settings,
-        settings=_settings(gateway),
+        settings=settings_of(gateway),
         clock=gateway.clock,
         spent=spent,
+        address=address,
         log=gateway.log,
     )
 
@@ -154,7 +196,7 @@ def make_refresh(gateway: Parts, upstreams: Upstreams) -> Refresh:
         records=gateway.tokens.records,
         edits=gateway.tokens,
         buckets=gateway.catalog.buckets,
-        settings=_settings(gateway),
+        settings=settings_of(gateway),
         clock=gateway.clock,
         rng=gateway.rng,
         log=gateway.log,
@@ -178,7 +220,7 @@ def make_dispatch(gateway: Parts, upstreams: Upstreams, refresh: Refresh) -> Dis
         upstreams=upstreams,
         wires=gateway.catalog.wires,
         rules=gateway.rules,
-        settings=_settings(gateway),
+        settings=settings_of(gateway),
         clock=gateway.clock,
         rng=gateway.rng,
         log=gateway.log,
@@ -188,6 +230,7 @@ def make_dispatch(gateway: Parts, upstreams: Upstreams, refresh: Refresh) -> Dis
         blamed=gateway.metrics.plugin_fault,
         aborted=gateway.metrics.upstream_aborted,
         day_begins=lambda: gateway.settings.snapshot.quota.tz_offset_minutes,
+        meter=gateway.keys.usage,
     )
     gateway.metrics.watch_total("retry_budget_exhausted", lambda: dispatch.budget.exhausted)
     return dispatch
@@ -209,11 +252,12 @@ def make_preparation(gateway: Parts) -> Preparation:
         home=gateway.home,
         catalog=gateway.catalog,
         specs=gateway.specs,
-        settings=_settings(gateway),
+        settings=settings_of(gateway),
     )
 
 
-def _settings(gateway: Parts) -> Callable[[], Snapshot]:
+def settings_of(gateway: Parts) -> Callable[[], Snapshot]:
+    """Return what reads the snapshot in force."""
     return lambda: gateway.settings.snapshot
 
 
@@ -224,6 +268,9 @@ def _drifted(gateway: Parts, upstream: str, operation: str, path: str) -> None:
 
 
 def _call_finished(gateway: Parts, _plugin: str, record: CallRecord) -> None:
+    tally_call(record)
+    if gateway.tracing is not None:
+        gateway.tracing.called(record)
     count_call(gateway.metrics, record, draining=gateway.drain.draining)
     gateway.journal.ended(record)
     gateway.observers(record)

@@ -1,13 +1,15 @@
 """Which pages may call the API from a browser (F-GEN-07, `openai-contract.md` 11).
 
 Any origin, without credentials, and only while a key is required: with anonymous use a foreign
-page could otherwise spend the operator's accounts (S8). The admin API has rules of its own.
+page could otherwise spend the operator's accounts (S8). The admin API: no page of another origin,
+or those of ``app.admin_cors_origins``.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-ADMIN = "/v1/admin"
+from grokgate.http.errors import is_admin
+
 _OPEN = ("/v1/", "/images/")
 _MAX_ECHO = 1000
 _TOKENS = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~, -]*\Z")
@@ -40,9 +42,38 @@ RESPONSE = (
 
 def is_open(path: str) -> bool:
     """Tell whether *path* belongs to the part that pages of any origin may call."""
-    if path == ADMIN or path.startswith(f"{ADMIN}/"):
+    if is_admin(path):
         return False
     return path.startswith(_OPEN) or path == "/health"
+
+
+def granted(
+    path: str,
+    headers: Iterable[tuple[bytes, bytes]],
+    *,
+    to_all: bool,
+    admin_origins: Collection[str],
+) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the headers that let the page of a request read its reply; empty: none may.
+
+    Args:
+        path: Of the request.
+        headers: Of the request.
+        to_all: Whether pages of any origin may use the API now.
+        admin_origins: Whose pages may use the admin API.
+    """
+    origin = next((value for name, value in headers if name == b"origin"), None)
+    if origin is None:
+        return ()
+    if not is_admin(path):
+        return RESPONSE if to_all and is_open(path) else ()
+    if origin.decode("latin-1") not in admin_origins:
+        return ()
+    return (
+        (b"access-control-allow-origin", origin),
+        (b"access-control-expose-headers", _EXPOSED),
+        (b"vary", b"origin"),
+    )
 
 
 def preflight(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

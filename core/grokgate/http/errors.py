@@ -5,8 +5,9 @@ a defect: that is 500 without details for the client, and a log entry that names
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
 from litestar import Request, Response
@@ -31,7 +32,9 @@ from grokgate.http.validation import invalid_json, invalid_request, invalid_valu
 from grokgate.openai.anthropic import anthropic_envelope, anthropic_status
 from grokgate.openai.envelope import envelope
 
-Family: TypeAlias = Literal["openai", "anthropic"]
+Family: TypeAlias = Literal["openai", "anthropic", "admin"]
+ADMIN_BASES = ("/api/v1/admin", "/v1/admin", "/admin/api")
+"""Where the admin API lies: its own place, and those of the predecessors (F-ADM)."""
 
 RETRY_MS_BELOW_S = 120
 """Delays from here on are told in seconds only (contract 1.2)."""
@@ -53,6 +56,10 @@ _BY_STATUS: dict[int, type[GatewayError]] = {
 }
 
 
+_MISSING = re.compile(r"Missing required \w+ parameter '([\w-]+)'")
+"""How Litestar says that a parameter is missing, and nowhere else than in its sentence."""
+
+
 class Rendered(msgspec.Struct, frozen=True):
     """A complete error reply."""
 
@@ -68,15 +75,20 @@ def render(error: GatewayError, *, family: Family, request_id: str) -> Rendered:
     if family == "anthropic":
         body = msgspec.json.encode(anthropic_envelope(error, request_id))
         return Rendered(anthropic_status(error), headers, body)
+    if family == "admin":
+        reply = {**msgspec.to_builtins(envelope(error)), "detail": error.told}
+        return Rendered(error.status, headers, msgspec.json.encode(reply))
     return Rendered(error.status, headers, msgspec.json.encode(envelope(error)))
 
 
 def family_of(scope: Mapping[str, Any]) -> Family:
     """Tell the family of the route that answers, or would answer, the request."""
     handler = scope.get("route_handler")
-    if handler is not None and handler.opt.get("family") == "anthropic":
-        return "anthropic"
+    if handler is not None and (family := handler.opt.get("family")) in {"anthropic", "admin"}:
+        return cast(Family, family)
     path: str = scope["path"]
+    if is_admin(path):
+        return "admin"
     if path.startswith("/v1/messages") or path == "/v1/complete":
         return "anthropic"
     if path.startswith("/v1/models") and any(
@@ -84,6 +96,11 @@ def family_of(scope: Mapping[str, Any]) -> Family:
     ):
         return "anthropic"
     return "openai"
+
+
+def is_admin(path: str) -> bool:
+    """Tell whether a path belongs to the admin API."""
+    return any(path == base or path.startswith(f"{base}/") for base in ADMIN_BASES)
 
 
 def to_gateway_error(error: Exception) -> GatewayError:
@@ -175,6 +192,8 @@ def _of_parameters(error: ValidationException) -> GatewayError:
     key = first.get("key")
     if key == "data":
         return invalid_json("A JSON object is required as the request body.")
+    if missing := _MISSING.match(error.detail):
+        return InvalidRequest.missing(missing[1])
     if key is None:
         return InvalidRequest("A required parameter is missing.", code="missing_required_parameter")
     return invalid_value(str(first.get("message", "")), str(key))

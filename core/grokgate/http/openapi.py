@@ -9,14 +9,25 @@ import msgspec
 from grokgate.openai.anthropic import AnthropicErrorReply
 from grokgate.openai.envelope import ErrorReply
 
+ADMIN = "admin"
+"""Tag of the operations of the admin API, which has no switch."""
 EVENT = "event"
 """Key of a handler's ``opt``: the type of one event, where it may answer with a stream of them."""
 Operation: TypeAlias = tuple[str, str, Mapping[str, Any]]
 """Path and method as the document has them, and the handler's ``opt``."""
 
+
+class AdminErrorReply(ErrorReply, frozen=True, kw_only=True):
+    """An error of the admin API."""
+
+    detail: str
+    """The message once more, where the predecessors had it (F-ADM-35)."""
+
+
 _ERRORS = {
     "openai": (ErrorReply, ("400", "401", "404", "429", "502", "503", "504")),
     "anthropic": (AnthropicErrorReply, ("400", "401", "404", "429", "502", "529", "504")),
+    "admin": (AdminErrorReply, ("400", "401", "403", "404", "409", "429", "503")),
 }
 """Form of the errors of a family, and the statuses a client should be ready for."""
 _STREAM_TYPE = "text/event-stream"
@@ -28,8 +39,8 @@ def filtered(document: Mapping[str, Any], enabled: frozenset[str]) -> dict[str, 
     """Return *document* without the operations of routes that are off, and what only they used.
 
     Args:
-        document: An OpenAPI document whose operations are tagged with their route id; operations
-            without tags stay. It is not changed.
+        document: An OpenAPI document whose operations are tagged with their route id; those of
+            the admin API and those without tags stay. It is not changed.
         enabled: Ids of the routes that are on.
     """
     paths = {
@@ -91,7 +102,7 @@ def _operations(item: Mapping[str, Any], enabled: frozenset[str]) -> dict[str, A
 
 def _is_on(operation: Mapping[str, Any], enabled: frozenset[str]) -> bool:
     tags = operation.get("tags")
-    return not tags or not enabled.isdisjoint(tags)
+    return not tags or ADMIN in tags or not enabled.isdisjoint(tags)
 
 
 def _reachable(paths: Mapping[str, Any], schemas: Mapping[str, Any]) -> set[str]:

@@ -13,44 +13,33 @@ WebSockets go through `SocketSide`, which does the same for them.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
-from grokgate.errors import GatewayError, InternalError, Overloaded
+from grokgate.errors import CsrfFailed, GatewayError, InternalError, Overloaded
 from grokgate.http import cors
+from grokgate.http.accounting import PROBES, Accounting, LogRules, RequestMetrics
 from grokgate.http.arrival import BODY_IDLE_S, Arrival, BodyBudget, head_fault
 from grokgate.http.departure import Departure
-from grokgate.http.errors import family_of, plugin_of, render
+from grokgate.http.errors import family_of, is_admin, render
+from grokgate.http.limits import Turnstile
 from grokgate.http.rights import Drain, SocketServices
 from grokgate.http.sockets import SocketSide
 from grokgate.openai.ids import new_id
+from grokgate.openai.tally import Tally, tallying
 from grokgate.plugin.stream import OpenStreams
-
-CLIENT_GONE = 499
-"""Status in log and metrics of a reply that was not completed (contract 2.1)."""
-PROBES = frozenset({"/health", "/ready", "/metrics"})
-UNROUTED = "unrouted"
-"""Route label of requests that no route took."""
+from grokgate.settings.startup import LogSettings
+from grokgate.statistics import Ended, Note
 
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z")
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_PATH_CHARS = 200
 
 
-class RequestMetrics(Protocol):
-    """Where requests and defects are counted."""
-
-    def request_finished(self, route: str, method: str, *, status: int, seconds: float) -> None:
-        """Count one request; *seconds* is the time to its end."""
-        ...
-
-    def plugin_fault(self, plugin: str) -> None:
-        """Count a defect of *plugin*."""
-        ...
+def _forget(_ended: Ended, _tally: Tally) -> None:
+    """Keep no request log."""
 
 
 class Outer:
@@ -63,7 +52,13 @@ class Outer:
         open_to_origins: Whether pages of any origin may use the API now.
         metrics: Told about each finished request.
         log: Bound logger; gets one event per request, probes excepted.
+        note: Takes each finished request into the request log.
+        log_rules: What to log now.
+        trusted_proxies: Whose word about a client's address counts now.
         strict_params: Whether fields without effect are refused now, in messages over sockets.
+        admin_origins: Origins whose pages may use the admin API now.
+        turnstile: Lets requests of keys out, and turns over sockets in and out; None: no key has
+            limits.
         body_idle_s: Seconds a body may take from one piece to the next.
     """
 
@@ -77,16 +72,28 @@ class Outer:
         metrics: RequestMetrics,
         log: Any,
         streams: OpenStreams,
+        note: Note = _forget,
+        log_rules: Callable[[], LogRules] = LogSettings,
+        trusted_proxies: Callable[[], Sequence[str]] = tuple,
         strict_params: Callable[[], bool] = lambda: False,
+        admin_origins: Callable[[], Collection[str]] = tuple,
+        turnstile: Turnstile | None = None,
         body_idle_s: float = BODY_IDLE_S,
     ) -> None:
         self.app = app
         self._drain = drain
         self._max_inflight = max_inflight
         self._open_to_origins = open_to_origins
-        self._metrics = metrics
-        self._log = log
+        self._admin_origins = admin_origins
+        self._accounting = Accounting(
+            metrics=metrics,
+            log=log,
+            note=note,
+            rules=log_rules,
+            trusted_proxies=trusted_proxies,
+        )
         self._streams = streams
+        self._turnstile = turnstile
         self._body_idle_s = body_idle_s
         self._budget = BodyBudget()
         services = SocketServices(
@@ -96,6 +103,8 @@ class Outer:
             strict_params=strict_params,
             metrics=metrics,
             log=log,
+            accounting=self._accounting,
+            turnstile=turnstile,
             streams=streams,
             budget=self._budget,
             memory=BodyBudget(),
@@ -114,18 +123,22 @@ class Outer:
             "request_id": request_id,
             "streams": self._streams,
         }
-        reply = Departure(send, scope, path=path, open_to_origins=self._open_to_origins())
-        with bound_contextvars(request_id=request_id):
+        reply = Departure(send, scope, path=path, granted=self._granted(scope))
+        tally = Tally(request_id=request_id)
+        with bound_contextvars(request_id=request_id), tallying(tally):
             try:
                 await self._serve(scope, receive, reply, counted=path not in PROBES)
             finally:
-                self._account(scope, reply, path)
+                admitted = scope["state"].get("admitted")
+                if admitted is not None and self._turnstile is not None:
+                    self._turnstile.leave(admitted)
+                self._accounting.request(scope, reply, tally)
 
     async def _serve(
         self, scope: HTTPScope, receive: Receive, reply: Departure, *, counted: bool
     ) -> None:
-        if scope["method"] == "OPTIONS" and self._open_to_origins() and cors.is_open(scope["path"]):
-            await _send_whole(reply, 204, cors.preflight(scope["headers"]), b"")
+        if scope["method"] == "OPTIONS" and (is_admin(scope["path"]) or self._is_open(scope)):
+            await self._answer_preflight(scope, reply)
             return
         if fault := head_fault(scope["path"], scope["headers"]) or self._overload(counted=counted):
             await self._refuse(scope, reply, fault)
@@ -138,6 +151,23 @@ class Outer:
             await self._run(scope, receive, reply)
         finally:
             self._drain.leave()
+
+    def _is_open(self, scope: HTTPScope) -> bool:
+        return self._open_to_origins() and cors.is_open(scope["path"])
+
+    def _granted(self, scope: HTTPScope) -> tuple[tuple[bytes, bytes], ...]:
+        return cors.granted(
+            scope["path"],
+            scope["headers"],
+            to_all=self._open_to_origins(),
+            admin_origins=self._admin_origins(),
+        )
+
+    async def _answer_preflight(self, scope: HTTPScope, reply: Departure) -> None:
+        if is_admin(scope["path"]) and not self._granted(scope):
+            await self._refuse(scope, reply, CsrfFailed())
+            return
+        await _send_whole(reply, 204, cors.preflight(scope["headers"]), b"")
 
     def _overload(self, *, counted: bool) -> GatewayError | None:
         if not counted:
@@ -168,50 +198,12 @@ class Outer:
         ]
         await _send_whole(reply, rendered.status, headers, rendered.body)
 
-    def _account(self, scope: HTTPScope, reply: Departure, path: str) -> None:
-        """Log and count the request; never the query, never a body."""
-        state = scope["state"]
-        method = scope["method"] if scope["method"] in _METHODS else "other"
-        status = reply.status if reply.complete and reply.status is not None else CLIENT_GONE
-        route = str(scope.get("path_template", UNROUTED))
-        seconds = reply.elapsed_s
-        counted = state.get("error_status", status) if reply.complete else status
-        self._metrics.request_finished(route, method, status=counted, seconds=seconds)
-        if (exception := state.get("exception")) is not None:
-            plugin = plugin_of(scope)
-            self._metrics.plugin_fault(plugin)
-            self._log.error("unhandled_error", plugin=plugin, exc_info=exception)
-        if path in PROBES:
-            return
-        caller = state.get("caller")
-        self._log.info(
-            "request",
-            method=method,
-            route=route if route != UNROUTED else path[:_PATH_CHARS],
-            status=status,
-            outcome=_outcome(state, complete=reply.complete),
-            ms=round(seconds * 1000, 1),
-            key=caller.name if caller is not None else None,
-            error=state.get("error_code"),
-        )
-
 
 async def _send_whole(
     reply: Departure, status: int, headers: list[tuple[bytes, bytes]], body: bytes
 ) -> None:
     await reply({"type": "http.response.start", "status": status, "headers": headers})
     await reply({"type": "http.response.body", "body": body, "more_body": False})
-
-
-def _outcome(
-    state: Mapping[str, Any], *, complete: bool
-) -> Literal["completed", "failed", "cancelled"]:
-    """Tell how a request ended; a stream that broke after its head has the status 200."""
-    if "error_code" in state:
-        return "failed"
-    if complete:
-        return "completed"
-    return "failed" if "exception" in state else "cancelled"
 
 
 def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:

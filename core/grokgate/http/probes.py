@@ -1,7 +1,7 @@
 """What machines ask about the process: ``/health``, ``/ready``, ``/metrics`` (F-GEN-08, F-LOG-06).
 
-The first two need no credential and tell nothing but their one word. Metrics need the key of
-``app.metrics_key``; without one, or switched off, the path does not exist.
+The first two need no credential and tell nothing but their one word. Metrics are for operators and
+for who has ``app.metrics_key``; switched off, the path does not exist.
 """
 
 import hmac
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from litestar import Request, Response, Router, get
 
 from grokgate.errors import AuthenticationFailed, UnknownUrl
-from grokgate.http.auth import MISSING, credential
+from grokgate.http.auth import MISSING, AsyncGuard, credential
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _HEADERS = {"cache-control": "no-store"}
@@ -27,7 +27,7 @@ class MetricsAccess(Protocol):
 
     @property
     def metrics_key(self) -> str:
-        """The key it asks for; empty: the path does not exist."""
+        """The key that opens it; empty: there is none."""
         ...
 
 
@@ -36,6 +36,7 @@ def probes(
     ready: Callable[[], bool],
     access: Callable[[], MetricsAccess],
     render_metrics: Callable[[], bytes],
+    operator: AsyncGuard | None = None,
 ) -> Router:
     """Make the routes.
 
@@ -43,6 +44,8 @@ def probes(
         ready: Whether new work is welcome: parts up, not draining.
         access: The settings in force now.
         render_metrics: Returns the text of all metrics.
+        operator: Lets operators pass; None: there is none, and without its key `/metrics` does
+            not exist.
     """
 
     @get("/health", include_in_schema=False)
@@ -57,17 +60,21 @@ def probes(
 
     @get("/metrics", include_in_schema=False)
     async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
-        _admit(request, access())
+        if not _has_key(request, access(), needed=operator is None) and operator is not None:
+            await operator(request, request.route_handler)
         return Response(render_metrics(), headers={**_HEADERS, "content-type": METRICS_TYPE})
 
     return Router("/", route_handlers=[health, readiness, metrics])
 
 
-def _admit(request: Request[Any, Any, Any], access: MetricsAccess) -> None:
-    if not (access.metrics_enabled and access.metrics_key):
+def _has_key(request: Request[Any, Any, Any], access: MetricsAccess, *, needed: bool) -> bool:
+    """Tell whether a request has the key of the metrics; *needed*: refuse it if not."""
+    if not access.metrics_enabled or (needed and not access.metrics_key):
         raise UnknownUrl
     given = credential(request.scope["headers"])
-    if given is None:
-        raise AuthenticationFailed(MISSING)
-    if not hmac.compare_digest(given.encode(), access.metrics_key.encode()):
-        raise AuthenticationFailed
+    key = access.metrics_key.encode()
+    if given is not None and key and hmac.compare_digest(given.encode(), key):
+        return True
+    if needed:
+        raise AuthenticationFailed(MISSING if given is None else None)
+    return False

@@ -11,20 +11,24 @@ from msgspec import Struct, structs
 from structlog.contextvars import bound_contextvars
 
 from grokgate.errors import GatewayError, InternalError, Overloaded
+from grokgate.http.accounting import CLIENT_GONE, Accounting
 from grokgate.http.arrival import BodyBudget
 from grokgate.http.body import BodyReader
 from grokgate.http.errors import plugin_of
+from grokgate.http.limits import Turnstile
 from grokgate.openai.ids import new_id
+from grokgate.openai.tally import Tally, tallying
 from grokgate.plugin.records import Caller
 from grokgate.plugin.socket import SocketClosed
 from grokgate.plugin.stream import OpenStreams
+from grokgate.statistics import Ended
 
 T = TypeVar("T")
 
 METHOD = "WEBSOCKET"
 """In log and metrics; no request has it."""
 SHUTTING_DOWN = "The gateway is shutting down."
-_OK, _CLIENT_GONE = 200, 499
+_OK = 200
 
 
 class Drain(Protocol):
@@ -79,6 +83,9 @@ class SocketServices(Struct, frozen=True, kw_only=True):
     """Whether fields without effect are refused now."""
     metrics: Metrics
     log: Any
+    accounting: Accounting
+    turnstile: Turnstile | None = None
+    """Lets turns in and out; None: no key has limits."""
     streams: OpenStreams
     budget: BodyBudget
     memory: BodyBudget
@@ -130,15 +137,21 @@ class ClientRights:
         if drain.inflight >= self._services.max_inflight():
             raise Overloaded
         turn = Turn(structs.replace(caller, request_id=new_id("req_")), on_defect=self._defect)
+        tally = Tally(request_id=turn.caller.request_id)
+        turnstile = self._services.turnstile
+        if turnstile is not None:
+            turnstile.enter(turn.caller)
         drain.enter()
         self._services.streams.add(turn)
         try:
-            with bound_contextvars(request_id=turn.caller.request_id):
+            with bound_contextvars(request_id=turn.caller.request_id), tallying(tally):
                 yield turn
         finally:
             self._services.streams.discard(turn)
             drain.leave()
-            self._account(turn)
+            if turnstile is not None:
+                turnstile.leave(turn.caller)
+            self._account(turn, tally)
 
     def reader(self, body_type: type[T]) -> Callable[[bytes], T]:
         """Make the strict decoder of a message."""
@@ -163,19 +176,17 @@ class ClientRights:
         self._services.metrics.plugin_fault(plugin)
         self._services.log.error("unhandled_error", plugin=plugin, exc_info=error)
 
-    def _account(self, turn: "Turn") -> None:
-        route = str(self._scope.get("path_template"))
-        seconds = turn.elapsed_s
-        self._services.metrics.request_finished(route, METHOD, status=turn.status, seconds=seconds)
-        self._services.log.info(
-            "request",
-            method=METHOD,
-            route=route,
+    def _account(self, turn: "Turn", tally: Tally) -> None:
+        ended = Ended(
+            endpoint=f"{METHOD} {self._scope.get('path_template')}",
             status=turn.status,
-            ms=round(seconds * 1000, 1),
-            key=turn.caller.name,
+            seconds=turn.elapsed_s,
             error=turn.error.code if turn.error is not None else None,
+            address=self._services.accounting.address(self._scope),
+            caller=turn.caller,
+            stream=True,
         )
+        self._services.accounting.turn(self._scope, ended, tally)
 
 
 class Turn:
@@ -200,7 +211,7 @@ class Turn:
         """What a request that ended like this would have been answered."""
         if self.error is not None:
             return self.error.status
-        return _OK if self._done else _CLIENT_GONE
+        return _OK if self._done else CLIENT_GONE
 
     async def run(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do the work; what it raises is passed on, or is a defect."""

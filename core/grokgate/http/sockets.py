@@ -18,14 +18,13 @@ from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Sen
 from structlog.contextvars import bound_contextvars
 
 from grokgate.errors import GatewayError, InternalError, Overloaded, PermissionDenied, UnknownUrl
+from grokgate.http.accounting import CLIENT_GONE, UNROUTED
 from grokgate.http.arrival import head_fault
 from grokgate.http.errors import family_of, plugin_of, render, to_gateway_error
 from grokgate.http.rights import METHOD, SHUTTING_DOWN, ClientRights, SocketServices
 from grokgate.plugin.records import Caller
 
 _SWITCHING = 101
-_CLIENT_GONE = 499
-_UNROUTED = "unrouted"
 _FAULT = 1011
 """Close code after a defect (RFC 6455, 7.4.1)."""
 
@@ -87,7 +86,7 @@ class SocketSide:
             self._services.metrics.plugin_fault(plugin)
             self._services.log.error("unhandled_error", plugin=plugin, exc_info=exception)
         caller: Caller | None = state.get("caller")
-        route, seconds = str(scope.get("path_template", _UNROUTED)), handshake.elapsed_s
+        route, seconds = str(scope.get("path_template", UNROUTED)), handshake.elapsed_s
         if handshake.status != _SWITCHING:
             self._services.metrics.request_finished(
                 route, METHOD, status=handshake.status, seconds=seconds
@@ -131,7 +130,7 @@ class _Handshake:
         self._scope = scope
         self._send = send
         self._began = time.perf_counter()
-        self.status = _CLIENT_GONE
+        self.status = CLIENT_GONE
         """101 once the socket is open, else that of the reply."""
 
     @property

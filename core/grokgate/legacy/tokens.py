@@ -11,7 +11,8 @@ other text   one credential a line                  form F
 
 The reader is pure and never raises: what it cannot use, it reports by position, counted from 1. It
 knows no pools and leaves the cleaning of credentials to `grokgate.tokens.importing`. Only lines of
-form F must look like a token, since any file at all can be read as lines.
+form F must look like a token, since any file at all can be read as lines; and texts of JSON where
+whoever reads it asks for that.
 """
 
 import codecs
@@ -30,6 +31,7 @@ from grokgate.upstream import Secret
 LONGEST_TEXT: Final = 32 * 1024 * 1024
 """Bytes of one import."""
 MOST_ENTRIES: Final = 200_000
+IMPLAUSIBLE: Final = "does not look like a token"
 _LONGEST_CREDENTIAL: Final = 16 * 1024
 _DEEPEST: Final = 16
 """Levels of nesting in the unknown fields of a record."""
@@ -82,15 +84,16 @@ class Reading(Struct, frozen=True, kw_only=True):
     """Single values that were passed over."""
 
 
-def read_tokens(data: bytes | str) -> Reading:
+def read_tokens(data: bytes | str, *, plausible: bool = False) -> Reading:
     """Read every account in *data*, whatever its form.
 
-    Bounded in size, number of entries and nesting; safe for hostile input.
+    Bounded in size, number of entries and nesting; safe for hostile input. With *plausible* texts
+    in JSON, which are no records, must look like tokens too.
     """
     if len(data) > LONGEST_TEXT:
         return _refused(f"The text is longer than {LONGEST_TEXT // 1024 // 1024} MiB.")
     text = _decode(data).lstrip("\ufeff \t\r\n")
-    reader = _Reader()
+    reader = _Reader(plausible=plausible)
     if text.startswith(("{", "[")):
         try:
             value = msgspec.json.decode(text.encode("utf-8", "replace"))
@@ -100,6 +103,12 @@ def read_tokens(data: bytes | str) -> Reading:
     else:
         reader.read_lines(text)
     return reader.reading()
+
+
+def looks_like_token(pasted: str) -> bool:
+    """Judge one credential, bare or in a cookie string, as the lines of a text are judged."""
+    pool, bare = _split_prefix(_plain(pasted.strip()).strip(_AROUND))
+    return pool is None and _is_plausible(bare)
 
 
 def _refused(reason: str) -> Reading:
@@ -118,7 +127,8 @@ def _decode(data: bytes | str) -> str:
 class _Reader:
     """Collects entries and remarks of one text."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, plausible: bool) -> None:
+        self._plausible = plausible
         self._entries: list[Entry] = []
         self._rejected: list[Remark] = []
         self._remarks: list[Remark] = []
@@ -149,10 +159,10 @@ class _Reader:
 
     def _read_line(self, position: str, content: str) -> None:
         pool, pasted = _split_prefix(content)
-        if _looks_like_token(pasted):
+        if _is_plausible(pasted):
             self._add(position, pasted, pool=pool)
         else:
-            self._reject(position, "does not look like a token")
+            self._reject(position, IMPLAUSIBLE)
 
     def read_json(self, value: Any) -> None:
         match value:
@@ -185,10 +195,12 @@ class _Reader:
     def _read_list(self, entries: Iterable[Any], *, pool: str | None) -> None:
         for number, entry in enumerate(entries, start=1):
             position = f"{pool or ''}[{number}]"
-            if isinstance(entry, str):
-                self._add(position, entry, pool=pool)
-            else:
+            if not isinstance(entry, str):
                 self._read_record(position, entry, pool=pool)
+            elif self._plausible and not looks_like_token(entry):
+                self._reject(position, IMPLAUSIBLE)
+            else:
+                self._add(position, entry, pool=pool)
 
     def _read_map(self, entries: Mapping[str, Any], *, pool: str) -> None:
         for number, (credential, entry) in enumerate(entries.items(), start=1):
@@ -299,7 +311,7 @@ def _plain(line: str) -> str:
     return "".join("-" if kind == "Pd" else char for char, kind in kinds if kind != "Cf")
 
 
-def _looks_like_token(pasted: str) -> bool:
+def _is_plausible(pasted: str) -> bool:
     """Judge a bare credential, or the one in a cookie string."""
     cookie = _COOKIE.search(pasted)
     credential = cookie[1].strip() if cookie else pasted

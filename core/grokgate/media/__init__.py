@@ -4,6 +4,8 @@
 content   what bytes are, by their beginning        links     signatures of links; pure
 store     bytes in a folder or a bucket             forms     multipart bodies, spooled
 pictures  generated media and uploaded pictures     files     the /v1/files objects
+keeping   how these are written                     turns     one fetch of a file at a time
+names     what these are called
 cleaning  limits, expiry, files of predecessors     opening   all of it over one store
 ```
 

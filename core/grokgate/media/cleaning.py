@@ -6,7 +6,7 @@ a crash left there (F-CACHE-01).
 """
 
 import shutil
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -17,7 +17,9 @@ from anyio import to_thread
 from grokgate.errors import StoreUnavailable
 from grokgate.media.content import shown_type
 from grokgate.media.files import Files
-from grokgate.media.pictures import Pictures, folder_of, milliseconds
+from grokgate.media.keeping import milliseconds
+from grokgate.media.names import folder_of
+from grokgate.media.pictures import Pictures
 from grokgate.media.store import ByteStore, Found
 from grokgate.settings import Snapshot
 from grokgate.spool import sniff
@@ -83,6 +85,8 @@ class Cleaning:
         self._log = log
         self.evicted = 0
         """Files removed to keep a limit, since the start."""
+        self.taken: Mapping[MediaKind, MediaUsage] = {}
+        """What each kind took at the last look, at most one round ago."""
 
     async def begin(self) -> None:
         """Bring the folders and the index together; call it before anything is saved.
@@ -103,6 +107,7 @@ class Cleaning:
         Raises:
             StoreUnavailable: Something could not be done; the next round goes on with it.
         """
+        await self.usage()
         await self._note_uses()
         await self._files.remove_expired()
         cache = self._settings().cache
@@ -122,7 +127,18 @@ class Cleaning:
         """Return what each kind takes (F-CACHE-03)."""
         async with self._database.read() as connection:
             found = await media_usage(connection, now_ms=milliseconds(self._clock.now()))
-        return {kind: found.get(kind, MediaUsage()) for kind in _KINDS}
+        self.taken = {kind: found.get(kind, MediaUsage()) for kind in _KINDS}
+        return {**self.taken}
+
+    async def clear(self, kinds: Sequence[MediaKind]) -> MediaUsage:
+        """Remove all that limits may remove, whatever its age; return what that was."""
+        count = size = 0
+        created_before = self._clock.now() + _YOUNG
+        while rows := await self._removable(kinds, created_before=created_before):
+            await self._pictures.forget(rows)
+            count += len(rows)
+            size += sum(row.size for row in rows)
+        return MediaUsage(count=count, size=size)
 
     async def _enter_strays(self) -> None:
         await to_thread.run_sync(_move_older, self._data_dir)

@@ -6,6 +6,7 @@ from typing import Final
 
 import anyio
 
+from grokgate.errors import EmptyResponse, UpstreamError
 from grokgate.spool import HEAD_BYTES, sniff
 
 _CLOSE_S: Final = 1.0
@@ -47,6 +48,18 @@ async def closing(source: AsyncIterable[bytes]) -> AsyncIterator[None]:
         if isinstance(source, AsyncGenerator):
             with anyio.move_on_after(_CLOSE_S, shield=True):
                 await source.aclose()
+
+
+async def within(source: AsyncIterable[bytes], limit: int) -> AsyncGenerator[bytes, None]:
+    """Pass *source* on; an empty one or one over *limit* bytes is the upstream's fault."""
+    size = 0
+    async for piece in source:
+        size += len(piece)
+        if size > limit:
+            raise UpstreamError
+        yield piece
+    if not size:
+        raise EmptyResponse
 
 
 async def _rejoined(head: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:

@@ -11,7 +11,8 @@ from typing import Final, Literal, TypeAlias
 
 from grokgate.errors import BodyTooLarge
 from grokgate.media.content import peek
-from grokgate.media.pictures import milliseconds, not_found
+from grokgate.media.keeping import milliseconds
+from grokgate.media.pictures import not_found
 from grokgate.media.store import NAME, ByteStore
 from grokgate.openai import new_id
 from grokgate.settings import Snapshot
@@ -20,6 +21,7 @@ from grokgate.storage.files import (
     FileRow,
     bytes_of_owner,
     expired_files,
+    files_of,
     find_file,
     insert_file,
     known_files,
@@ -164,6 +166,19 @@ class Files:
         row = await self.get(file_id, owner=owner)
         if not await self._remove([row.id]):
             raise not_found()
+
+    async def delete_owner(self, owner: str) -> None:
+        """Remove every file of a key.
+
+        Raises:
+            StoreUnavailable: Some of them may be left.
+        """
+        while True:
+            async with self._database.read() as connection:
+                ids = await files_of(connection, owner, limit=_REMOVED_AT_ONCE)
+            if not ids:
+                return
+            await self._remove(ids)
 
     async def remove_expired(self) -> None:
         """Remove files that have expired."""

@@ -2,19 +2,21 @@
 
 Bytes first, then the row: what the index knows is on disk. A file without a row is entered at the
 next start (`cleaning`); a row without its file is forgotten when somebody asks for it.
+
+The first picture of a video bears the video's name, and goes with it (F-CACHE-04).
 """
 
-import secrets
-from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
 from msgspec import Struct
 
-from grokgate.errors import EmptyResponse, ObjectNotFound, UpstreamError
+from grokgate.errors import ObjectNotFound
 from grokgate.media import links
-from grokgate.media.content import EXTENSIONS, closing, peek, shown_type
+from grokgate.media.keeping import Keeping, milliseconds
+from grokgate.media.names import key_of, names_of, preview_names
 from grokgate.media.store import NAME, ByteStore
 from grokgate.plugin.context import MediaRef
 from grokgate.settings import Snapshot
@@ -23,18 +25,16 @@ from grokgate.storage.media import (
     MediaKind,
     MediaRow,
     find_media,
-    insert_media,
     known_media,
+    list_media,
+    media_of,
+    named_media,
     remove_media,
 )
 from grokgate.upstream import Blob, Clock
 from grokgate.vault import Vault
 
-LIMIT_BYTES: Final[dict[MediaKind, int]] = {"image": 50 << 20, "video": 512 << 20}
-"""Largest file of a kind that an upstream makes (S17)."""
-_NAME_BYTES: Final = 18
-_OTHER: Final = "bin"
-"""Extension of what no browser is to show."""
+_REMOVED_AT_ONCE: Final = 200
 
 
 class Linked(Struct, frozen=True, kw_only=True):
@@ -77,6 +77,7 @@ class Pictures:
         self._base = base
         self._is_active = is_active
         self._used_at: dict[str, int] = {}
+        self._keeping = Keeping(database, store, clock)
 
     @property
     def has_base(self) -> bool:
@@ -92,9 +93,9 @@ class Pictures:
         keep_until: datetime | None = None,
     ) -> MediaRef:
         """Keep what *source* yields (`grokgate.plugin.Media`)."""
-        async with closing(source):
-            passing = _within(source, LIMIT_BYTES[kind])
-            return await self._keep(passing, kind=kind, owner=owner, keep_until=keep_until)
+        return self.reference(
+            await self._keeping.save(source, kind=kind, owner=owner, keep_until=keep_until)
+        )
 
     async def add(self, picture: Blob, *, owner: str) -> MediaRef:
         """Keep a picture that a client uploaded, whatever its size.
@@ -102,7 +103,7 @@ class Pictures:
         Raises:
             StoreUnavailable: It cannot be written now.
         """
-        return await self._keep(picture.open(), kind="image", owner=owner)
+        return self.reference(await self._keeping.keep(picture.open(), kind="image", owner=owner))
 
     def reference(self, row: MediaRow) -> MediaRef:
         """Make a fresh link to a row."""
@@ -140,6 +141,19 @@ class Pictures:
         await self.forget([row])
         return True
 
+    async def delete_owner(self, owner: str) -> None:
+        """Remove every picture and video of a key.
+
+        Raises:
+            StoreUnavailable: Some of them may be left.
+        """
+        while True:
+            async with self._database.read() as connection:
+                rows = await media_of(connection, owner, limit=_REMOVED_AT_ONCE)
+            if not rows:
+                return
+            await self.forget(rows)
+
     async def linked(self, kind: MediaKind, name: str, *, exp: str, sig: str) -> Linked:
         """Find what a link leads to, and note that it was used.
 
@@ -157,9 +171,19 @@ class Pictures:
         self._used_at[name] = milliseconds(now)
         return Linked(row=row, left_s=left_s)
 
+    async def page(self, kind: MediaKind, *, offset: int, limit: int) -> list[MediaRow]:
+        """Return what is kept of a kind, whoever owns it, the newest first; for operators."""
+        async with self._database.read() as connection:
+            return await list_media(connection, kind, offset=offset, limit=limit)
+
+    async def find(self, kind: MediaKind, names: Sequence[str]) -> list[MediaRow]:
+        """Return those of *names* that are kept, whoever owns them; for operators."""
+        async with self._database.read() as connection:
+            return await named_media(connection, kind, [name for name in names if NAME.match(name)])
+
     async def name_of(self, file_id: str) -> str:
         """Return the name that has this id, the part before its extension; empty: there is none."""
-        names = [f"{file_id}.{extension}" for extension in (*EXTENSIONS.values(), _OTHER)]
+        names = names_of(file_id)
         if not NAME.match(names[0]):
             return ""
         async with self._database.read() as connection:
@@ -179,43 +203,28 @@ class Pictures:
             await self._forget_rows([row])
             raise not_found() from None
 
+    async def previews(self, rows: Sequence[MediaRow]) -> dict[str, MediaRow]:
+        """Return the first pictures of videos among *rows*, by the video's name (F-CACHE-04)."""
+        names = preview_names(rows)
+        if not names:
+            return {}
+        async with self._database.read() as connection:
+            found = await named_media(connection, "image", list(names))
+        return {names[row.name]: row for row in found}
+
     async def forget(self, rows: list[MediaRow]) -> None:
-        """Remove rows, then their files: what is left by a crash is entered again."""
-        await self._forget_rows(rows)
-        await self._store.remove(key_of(row.kind, row.name) for row in rows)
+        """Remove rows with the first pictures of videos, then their files.
+
+        What is left by a crash is entered again.
+        """
+        gone = [*rows, *(await self.previews(rows)).values()]
+        await self._forget_rows(gone)
+        await self._store.remove(key_of(row.kind, row.name) for row in gone)
 
     def take_uses(self) -> dict[str, int]:
         """Return when files were used since the last time this was asked, by name."""
         used_at, self._used_at = self._used_at, {}
         return used_at
-
-    async def _keep(
-        self,
-        source: AsyncIterable[bytes],
-        *,
-        kind: MediaKind,
-        owner: str,
-        keep_until: datetime | None = None,
-    ) -> MediaRef:
-        mime, content = await peek(source)
-        name = f"{secrets.token_urlsafe(_NAME_BYTES)}.{EXTENSIONS.get(mime, _OTHER)}"
-        key = key_of(kind, name)
-        async with self._store.undoing(key):
-            size = await self._store.put(key, content)
-            now_ms = milliseconds(self._clock.now())
-            row = MediaRow(
-                name=name,
-                kind=kind,
-                owner=owner,
-                mime=shown_type(mime),
-                size=size,
-                created_at=now_ms,
-                used_at=now_ms,
-                kept_until=None if keep_until is None else milliseconds(keep_until),
-            )
-            async with self._database.write() as connection:
-                await insert_media(connection, [row])
-        return self.reference(row)
 
     async def _owned(self, name: str, owner: str) -> MediaRow | None:
         row = await self._find(name)
@@ -234,38 +243,11 @@ class Pictures:
         async for piece in await self.read(row, start=0, end=row.size):
             yield piece
 
-    async def _forget_rows(self, rows: list[MediaRow]) -> None:
+    async def _forget_rows(self, rows: Iterable[MediaRow]) -> None:
         async with self._database.write() as connection:
             await remove_media(connection, [row.name for row in rows])
-
-
-def key_of(kind: MediaKind, name: str) -> str:
-    """Return where a file lies."""
-    return f"{folder_of(kind)}/{name}"
-
-
-def folder_of(kind: MediaKind) -> str:
-    """Return the folder of a kind; those of the predecessors are the same (F-CACHE-01)."""
-    return f"tmp/{kind}"
-
-
-def milliseconds(moment: datetime) -> int:
-    """Return *moment* as Unix milliseconds."""
-    return int(moment.timestamp() * 1000)
 
 
 def not_found() -> ObjectNotFound:
     """Describe everything that cannot be had: unknown, expired, forged, foreign (F-FILE-04)."""
     return ObjectNotFound("File not found")
-
-
-async def _within(source: AsyncIterable[bytes], limit: int) -> AsyncGenerator[bytes, None]:
-    """Pass *source* on; an empty one or one over *limit* bytes is the upstream's fault."""
-    size = 0
-    async for piece in source:
-        size += len(piece)
-        if size > limit:
-            raise UpstreamError
-        yield piece
-    if not size:
-        raise EmptyResponse

@@ -106,7 +106,7 @@ class Replies:
             StoreUnavailable: Nothing was recorded; the reservation goes on.
         """
         expires_at = self._clock.now() + _KEPT
-        plaintext, context = msgspec.msgpack.encode(reply), _context(reservation.identity)
+        plaintext, context = msgspec.msgpack.encode(reply), reply_context(reservation.identity)
         row = ReplyRow(
             identity=reservation.identity,
             owner=reservation.owner,
@@ -139,14 +139,15 @@ class Replies:
         return row, holder
 
     async def _unsealed(self, row: ReplyRow) -> Reply:
-        plaintext = await unseal(self._vault, row.sealed, context=_context(row.identity))
+        plaintext = await unseal(self._vault, row.sealed, context=reply_context(row.identity))
         return msgspec.msgpack.decode(plaintext, type=Reply)
 
     def _now_ms(self) -> int:
         return int(self._clock.now().timestamp() * 1000)
 
 
-def _context(identity: bytes) -> str:
+def reply_context(identity: bytes) -> str:
+    """Return what a reply is sealed under."""
     return f"reply:{identity.hex()}"
 
 

@@ -118,7 +118,7 @@ class PluginObjects:
             size=len(value),
             expires_at=_to_ms(expires_at),
         )
-        sealed = await seal(self._vault, value, context=_context(row.identity))
+        sealed = await seal(self._vault, value, context=object_context(row.identity))
         now_ms = _to_ms(self._clock.now())
         async with self._database.write() as connection:
             await remove_expired_objects(connection, now_ms=now_ms, limit=_REMOVED_AT_ONCE)
@@ -181,7 +181,7 @@ class PluginObjects:
             return None
 
     async def _unsealed(self, sealed: bytes, identity: bytes) -> bytes:
-        return await unseal(self._vault, sealed, context=_context(identity))
+        return await unseal(self._vault, sealed, context=object_context(identity))
 
     def _identity(self, key: str, owner: str) -> bytes:
         return self._vault.digest("object", f"{self._plugin}\0{owner}\0{key}")
@@ -190,7 +190,8 @@ class PluginObjects:
         return f"carried:{self._plugin}\0{owner}"
 
 
-def _context(identity: bytes) -> str:
+def object_context(identity: bytes) -> str:
+    """Return what an object is sealed under."""
     return f"object:{identity.hex()}"
 
 

@@ -8,9 +8,10 @@ where the answer begins: what comes later is dropped (`upstream-protocol.md` 2.1
 from collections.abc import Iterable, Mapping
 from typing import Literal, Protocol, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from grokgate.openai.made import MadeText, progress_line
+from grokgate.openai.tally import note_usage
 from grokgate.openai.usage import PER_ATTACHMENT, Estimate
 from grokgate.upstream import (
     Activity,
@@ -245,7 +246,7 @@ class Answer:
 
 
 def count(answers: Iterable[tuple[Answer, Finished]], *, prompt: int) -> Counts:
-    """Count the alternatives of one request together.
+    """Count the alternatives of one request together, and note it for the request log.
 
     Args:
         answers: With their end markers.
@@ -256,12 +257,14 @@ def count(answers: Iterable[tuple[Answer, Finished]], *, prompt: int) -> Counts:
     is_told = len(told) == len(ended)
     counts = [answer.output(finished) for answer, finished in ended]
     written, reasoning = (sum(column) for column in zip(*counts, strict=True))
-    return Counts(
+    counted = Counts(
         input=max(told) if is_told else prompt,
         output=written,
         reasoning=reasoning,
         estimated=not is_told,
     )
+    note_usage(**structs.asdict(counted))
+    return counted
 
 
 def _activity(event: Activity) -> str:

@@ -4,7 +4,14 @@ The services are protocols, so that this package imports no inner module of the 
 outlive a request are in `keeping`.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Collection, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Collection,
+    Mapping,
+    Sequence,
+)
 from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 from litestar.di import NamedDependency
@@ -230,6 +237,11 @@ class SharedSettings(Protocol):
     @property
     def enabled_routes(self) -> frozenset[str]:
         """Ids of the routes that answer now."""
+        ...
+
+    @property
+    def sections(self) -> Mapping[type[Settings], Settings]:
+        """Every declared section, the plugins' too."""
         ...
 
 

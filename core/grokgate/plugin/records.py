@@ -23,6 +23,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     for the type checkers.
     """
 
+    def __repr__(self) -> str:
+        """Return the name alone: a section may hold secrets (S15)."""
+        return f"{type(self).__name__}(…)"
+
 
 class RouteSpec(Struct, frozen=True, kw_only=True):
     """Handlers behind one switch, ``downstream.enable_<id>``."""
@@ -73,8 +77,11 @@ class Offer(Struct, frozen=True, kw_only=True):
     """Limits of the wire entry in force."""
 
 
-class Caller(Struct, frozen=True, kw_only=True):
-    """The client of this request: a key, or the anonymous one."""
+class Caller(Struct, frozen=True, kw_only=True, weakref=True):
+    """The client of this request: a key, or the anonymous one.
+
+    One object stands for one client request: pass it on as it is, to every call of the request.
+    """
 
     key_id: str
     """Id of a managed key, ``config:<hash>`` of a configured one, or ``anonymous``."""
@@ -86,6 +93,16 @@ class Caller(Struct, frozen=True, kw_only=True):
     """None: all."""
     allowed_endpoints: frozenset[str] | None = None
     """Route ids; None: all."""
+    allowed_ips: tuple[str, ...] = ()
+    """Addresses and networks that requests may come from; empty: any."""
+    rpm: int | None = None
+    """Requests per minute; None: any number."""
+    max_inflight: int | None = None
+    """Requests at once; None: any number."""
+    token_tags: tuple[str, ...] = ()
+    """Tags of the accounts that serve this key; empty: all."""
+    metered: bool = False
+    """What it uses is counted by day."""
 
 
 class AttemptRecord(Struct, frozen=True, kw_only=True):
@@ -162,6 +179,9 @@ class Call(Struct, frozen=True, kw_only=True):
     send: Callable[[UpstreamSession], AsyncGenerator[Event, None]]
     """Called anew, from its start, for each attempt."""
     outputs: int = 1
+    wanted: int | None = None
+    """Outputs of all calls of the client request together, where this is one of several that are
+    not opened at once; None: *outputs*. The daily quota of the key is charged with it."""
     repeatable: bool = True
     """False: tried again only if the upstream provably did not accept it."""
     facts: Mapping[str, str] = {}

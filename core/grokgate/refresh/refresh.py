@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -90,10 +91,21 @@ class Refresh:
         self._log = log
         self._on_error = on_error
         self._agenda = Agenda()
+        self._calendar: Calendar | None = None
+        """None: `run` has not begun."""
         self._running: set[str] = set()
         self._round: Round | None = None
         self._orders: list[Order] = []
         self._wake = asyncio.Event()
+
+    @property
+    def next_round_at(self) -> datetime | None:
+        """When a whole pool has its turn next; None: never, or `run` has not begun."""
+        next_at = self._calendar.next_at() if self._calendar is not None else None
+        if next_at is None or not self._settings().token.auto_refresh:
+            return None
+        pause_s = max(0.0, next_at - self._clock.monotonic())
+        return self._clock.now() + timedelta(seconds=pause_s)
 
     # -- asked for ---------------------------------------------------------------------------
 
@@ -166,7 +178,9 @@ class Refresh:
 
     async def run(self) -> None:
         """Survey what is due, until cancelled."""
-        calendar = Calendar(self._specs, lambda: self._settings().token, self._clock.monotonic())
+        calendar = self._calendar = Calendar(
+            self._specs, lambda: self._settings().token, self._clock.monotonic()
+        )
         async with anyio.create_task_group() as group:
             self.edited(tuple(self._records.values()))
             while True:

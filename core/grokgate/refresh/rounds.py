@@ -6,7 +6,7 @@ from itertools import islice
 import anyio.lowlevel
 
 from grokgate.refresh.survey import ASKABLE, SurveyedHome
-from grokgate.settings.core import TokenSettings
+from grokgate.settings.token import TokenSettings
 from grokgate.tokens.pools import Pools
 from grokgate.tokens.record import TokenRecord, TokenState
 from grokgate.upstream import Clock, UpstreamSpec

@@ -7,7 +7,9 @@ from typing import Any, Protocol, TypeAlias
 import anyio
 
 from grokgate.refresh.watch import Surveyed
-from grokgate.settings.core import GrokSettings, PerformanceSettings, TokenSettings
+from grokgate.settings.grok import GrokSettings
+from grokgate.settings.performance import PerformanceSettings
+from grokgate.settings.token import TokenSettings
 from grokgate.tokens.record import TokenRecord, TokenState
 from grokgate.upstream import AccountFacts, Kind, Observation, Stage, UpstreamFailure
 from grokgate.upstreams import Line, Upstreams

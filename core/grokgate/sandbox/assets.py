@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -65,7 +66,7 @@ async def download(visit: Visit) -> Answered:
     knob = next((action for action in visit.actions if isinstance(action, AssetError)), None)
     if knob is not None:
         return await _spoilt(visit, file, knob)
-    return _ranged(file, visit.request.header("range"))
+    return _ranged(file, visit.request)
 
 
 async def show(world: World, request: Request, params: Mapping[str, str]) -> Answered:
@@ -74,7 +75,7 @@ async def show(world: World, request: Request, params: Mapping[str, str]) -> Ans
     for account in world.accounts:
         file = account.files.get(file_id)
         if file is not None and file.public:
-            return _ranged(file, request.header("range"))
+            return _ranged(file, request)
     return world.refusal("not_found")
 
 
@@ -125,14 +126,24 @@ async def _spoilt(visit: Visit, file: StoredFile, knob: AssetError) -> Answered:
             return visit.world.refusal("not_found")
         case "slow":
             await asyncio.sleep(knob.delay_ms / 1_000)
-            return _ranged(file, visit.request.header("range"))
+            return _ranged(file, visit.request)
         case "content_type":
             return Reply(content_type="text/html; charset=UTF-8", body=file.content)
         case "short":
-            length = {"content-type": file.mime, "content-length": str(len(file.content))}
-            return Stream(pieces=_half(file.content), headers=length)
+            return _cut_short(_ranged(file, visit.request))
+        case "changed":
+            answer = _cut_short(_ranged(file, visit.request))
+            file.content = file.content.translate(_INVERTED)
+            return answer
         case "redirect":
             return Reply(status=302, headers={"location": _FOREIGN})
+
+
+def _cut_short(reply: Reply) -> Stream:
+    """Send half of a body, and break off."""
+    length = {"content-type": reply.content_type, "content-length": str(len(reply.body))}
+    headers = {**reply.headers, **length}
+    return Stream(pieces=_half(reply.body), status=reply.status, headers=headers)
 
 
 def _half(content: bytes) -> Iterator[bytes]:
@@ -140,12 +151,17 @@ def _half(content: bytes) -> Iterator[bytes]:
     raise AbruptClose("short")
 
 
-def _ranged(file: StoredFile, wanted: str | None) -> Reply:
-    """Serve one range of bytes; several or odd ones are ignored, as HTTP allows."""
+def _ranged(file: StoredFile, request: Request) -> Reply:
+    """Serve one range of bytes; several or odd ones are ignored, as HTTP allows.
+
+    So is the range of another file than the one that ``If-Range`` names.
+    """
     total = len(file.content)
-    bounds = _bounds(wanted, total)
+    etag = f'"{hashlib.sha256(file.content).hexdigest()[:32]}"'
+    headers = {"accept-ranges": "bytes", "etag": etag}
+    same = request.header("if-range") in {None, etag}
+    bounds = _bounds(request.header("range"), total) if same else None
     if bounds is None:
-        headers = {"accept-ranges": "bytes"}
         return Reply(content_type=file.mime, headers=headers, body=file.content)
     first, last = bounds
     if first > last:
@@ -153,7 +169,7 @@ def _ranged(file: StoredFile, wanted: str | None) -> Reply:
     return Reply(
         status=206,
         content_type=file.mime,
-        headers={"accept-ranges": "bytes", "content-range": f"bytes {first}-{last}/{total}"},
+        headers={**headers, "content-range": f"bytes {first}-{last}/{total}"},
         body=file.content[first : last + 1],
     )
 
@@ -213,4 +229,6 @@ ROUTES = (
     PublicRoute("public", "GET", "/__public/imagine-public/images/{name}", show),
     PublicRoute("public", "GET", "/__public/imagine-public/share-videos/{name}", show),
 )
+_INVERTED = bytes(range(255, -1, -1))
+"""Every byte becomes another one."""
 _FOREIGN = "https://foreign.invalid/image.jpg"

@@ -65,8 +65,9 @@ class ImagineError(Knob, frozen=True, tag="imagine_error"):
 class AssetError(Knob, frozen=True, tag="asset_error"):
     """Fail a download, or answer it oddly."""
 
-    form: Literal["403", "404", "slow", "content_type", "short", "redirect"] = "404"
-    """The last two: half of the bytes before the connection ends; away to a foreign host."""
+    form: Literal["403", "404", "slow", "content_type", "short", "changed", "redirect"] = "404"
+    """The last three: half of what was asked for before the connection ends; the same, and then it
+    is another file; away to a foreign host."""
     delay_ms: Millis = 1_500
     """Before a slow answer."""
 
@@ -146,6 +147,7 @@ _KINDS_OF_ASSET: Mapping[str, tuple[Kind, ...]] = {
     "slow": (Kind.OK,),
     "content_type": (Kind.MALFORMED,),
     "short": (Kind.TRUNCATED, Kind.TRANSIENT),
+    "changed": (Kind.MALFORMED, Kind.TRUNCATED, Kind.TRANSIENT),
     "redirect": (Kind.MALFORMED, Kind.BAD_REQUEST, Kind.TRANSIENT, Kind.FORBIDDEN),
 }
 _KINDS_OF_GRPC: Mapping[int, tuple[Kind, ...]] = {

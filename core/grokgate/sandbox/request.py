@@ -48,6 +48,7 @@ class Stream(Struct, frozen=True, kw_only=True):
 
     pieces: Iterator[bytes]
     """One framed line each."""
+    status: int = 200
     headers: Mapping[str, str] = {}
     gap_s: float = 0.0
     """Seconds between two pieces."""

@@ -99,8 +99,8 @@ class HttpSide:
                 await send_reply(answered, send)
                 exchange.bytes_sent = len(answered.body)
             case Stream():
-                exchange.status = 200
-                await _start(200, {**_STREAM_HEADERS, **answered.headers}, send)
+                exchange.status = answered.status
+                await _start(answered.status, {**_STREAM_HEADERS, **answered.headers}, send)
                 await send(_FLUSH)
                 await send_pieces(answered, send, exchange)
                 await send({"type": "http.response.body", "body": b""})

@@ -14,7 +14,8 @@ from grokgate.plugin.records import Call, CallRecord, CostRule
 from grokgate.upstream import Wire
 
 MOST_UNITS = 10_000
-_EFFORT_UNITS: Mapping[str, int] = {"low": 1, "high": 4}
+EFFORT_UNITS: Mapping[str, int] = {"low": 1, "high": 4}
+"""Where neither the wire nor a rule says."""
 
 
 class Price(Struct, frozen=True, kw_only=True):
@@ -62,7 +63,7 @@ class CostTable:
             return Price(units=min(MOST_UNITS, max(0, _integer(wire.units, "Wire.units"))))
         rule = next((rule for rule in self._rules if _matches(rule, call, upstream)), None)
         if rule is None:
-            return Price(units=_EFFORT_UNITS[call.card.effort])
+            return Price(units=EFFORT_UNITS[call.card.effort])
         outputs = _integer(call.outputs, "Call.outputs") if rule.per == "output" else None
         return Price(
             units=rule.units,

@@ -19,7 +19,8 @@ from grokgate.scheduler.home import Decision, Lease, PoolView, RuledOut, Settled
 from grokgate.scheduler.outlook import explain, ruled_out, unsure
 from grokgate.scheduler.select import prepare
 from grokgate.scheduler.waiting import WaitingList
-from grokgate.settings.core import LimitsSettings, TokenSettings
+from grokgate.settings.limits import LimitsSettings
+from grokgate.settings.token import TokenSettings
 from grokgate.tokens.garbage import collector_paused
 from grokgate.tokens.record import TokenRecord, TokenState
 from grokgate.upstream import AccountFacts, Clock, Observation, UpstreamSpec
@@ -59,6 +60,7 @@ class MemoryHome:
         rng: Breaks ties, spreads cool-downs.
         log: A bound structlog logger.
         writer: Makes states durable.
+        waited: Told how long a call waited for a token that was merely busy, seconds.
     """
 
     def __init__(
@@ -70,7 +72,9 @@ class MemoryHome:
         rng: Random,
         log: Any,
         writer: Writer,
+        waited: Callable[[float], None] = lambda _: None,
     ) -> None:
+        self._waited = waited
         self._settings = settings
         self._clock = clock
         self._doubts: list[Doubt] = []
@@ -141,7 +145,10 @@ class MemoryHome:
         lease = self._core.acquire(want, at)
         if lease is not None:
             return lease
-        return await self._waiting.wait(want, at, size=settings.limits.queue_size)
+        try:
+            return await self._waiting.wait(want, at, size=settings.limits.queue_size)
+        finally:
+            self._waited(self._clock.monotonic() - at.s)
 
     def sent(self, lease: Lease, /) -> None:
         """Note that the request's body is going out."""

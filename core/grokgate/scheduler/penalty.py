@@ -12,6 +12,7 @@ from grokgate.scheduler.entry import Entry, Grant
 from grokgate.scheduler.holding import Moment
 from grokgate.scheduler.incident import Incidents
 from grokgate.scheduler.ledger import Ledger
+from grokgate.scheduler.shelf import DISABLED, EXPIRED
 from grokgate.scheduler.verdict import AMBIGUOUS, Effect
 from grokgate.upstream import Kind, Observation
 
@@ -84,8 +85,10 @@ class Penalties:
         """Mark a token expired whose credential is dead."""
         self.counts[observation.kind] += 1
         reason = observation.marker or str(observation.kind)
+        is_news = entry.bar not in {DISABLED, EXPIRED}
         self._ledger.retire(entry, reason, at, evidence=told(observation))
-        self._log.warning("token_expired", token=entry.id, marker=observation.marker)
+        if is_news:
+            self._log.warning("token_expired", token=entry.id, marker=observation.marker)
 
     def _heal(self, entry: Entry) -> None:
         self._ledger.heal(entry)

@@ -167,8 +167,8 @@ def _refuse_unsupported(boot: Boot, environ: Mapping[str, str]) -> None:
     remedy = "Set SERVER_STORAGE_TYPE=local (storage.type in config.toml)"
     if kind in _GONE:
         raise StartupError(
-            f"Accounts are no longer stored in {kind}. {remedy} and import an export of the old"
-            " accounts."
+            f"Accounts are no longer stored in {kind}. {remedy} and read the old accounts:"
+            " grokgate migrate --from ADDRESS."
         )
     if kind in _POSTGRESQL:
         raise StartupError(f"This version stores its data in SQLite only. {remedy}.")

@@ -7,6 +7,7 @@ A setting is declared once, in a struct. From its field come parsing, the text o
 import builtins
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any, ClassVar
 
 import msgspec
@@ -47,6 +48,14 @@ class Switch(Struct, frozen=True):
     default_enabled: bool = True
     requires: tuple[str, ...] = ()
     """Ids of switches that must be on too."""
+
+
+class Fault(Struct, frozen=True):
+    """Something that has no effect, though its value is well formed."""
+
+    key: str
+    text: str
+    """Completes the sentence "<key>: …"."""
 
 
 class Field(Struct, frozen=True, kw_only=True):
@@ -111,8 +120,11 @@ def with_checks(
     return {**fields, **changed}
 
 
+@cache
 def fields_of(declaration: Declaration) -> tuple[Field, ...]:
     """Return the fields of one section, in the order of the struct.
+
+    Reading the annotations takes milliseconds, and every start asks several times.
 
     Raises:
         PluginError: A field has no default or no description, or its type, key or default is

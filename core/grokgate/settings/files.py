@@ -41,16 +41,38 @@ def replace_file(path: Path, content: bytes) -> None:
     Raises:
         OSError: The folder or the disk does not allow it.
     """
-    target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        _write_synced(temporary, content, like=_found(target))
-        temporary.replace(target)
-    except BaseException:
+    Draft(path, content).publish()
+
+
+class Draft:
+    """The next content of a file, safely on disk beside it; `publish` or `discard` it.
+
+    Raises:
+        OSError: The folder or the disk does not allow it.
+    """
+
+    def __init__(self, path: Path, content: bytes) -> None:
+        self._target = Path(os.path.realpath(path))
+        self._temporary = self._target.with_name(f".{self._target.name}.{os.getpid()}.tmp")
+        try:
+            _write_synced(self._temporary, content, like=_found(self._target))
+        except BaseException:
+            self.discard()
+            raise
+
+    def publish(self) -> None:
+        """Put it in the file's place in one step."""
+        try:
+            self._temporary.replace(self._target)
+        except BaseException:
+            self.discard()
+            raise
+        _sync_folder(self._target.parent)
+
+    def discard(self) -> None:
+        """Forget it; the file is as it was."""
         with suppress(OSError):
-            temporary.unlink()
-        raise
-    _sync_folder(target.parent)
+            self._temporary.unlink()
 
 
 def _try_lock(descriptor: int) -> bool:

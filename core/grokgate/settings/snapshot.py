@@ -1,26 +1,23 @@
 """All settings at one revision, built whole or not at all."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
-from typing import Any, TypeAlias, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias, TypeVar
 
 from msgspec import Struct
 
 from grokgate.errors import SettingsError
 from grokgate.plugin.records import Settings
-from grokgate.settings.core import (
-    AppSettings,
-    CompatSettings,
-    GrokSettings,
-    LimitsSettings,
-    ModelsSettings,
-    PerformanceSettings,
-    TokenSettings,
-    UpstreamsSettings,
-    cautions,
-)
-from grokgate.settings.fields import SWITCHES, Declaration, Field, Switch
+from grokgate.settings.app import AppSettings
+from grokgate.settings.core import CompatSettings, UpstreamsSettings
+from grokgate.settings.fields import SWITCHES, Declaration, Fault, Field, Switch
+from grokgate.settings.grok import GrokSettings, cautions
+from grokgate.settings.limits import LimitsSettings
 from grokgate.settings.media import CacheSettings, FilesSettings, QuotaSettings
+from grokgate.settings.models import ModelsSettings
+from grokgate.settings.observing import TelemetrySettings, WebhookSettings
+from grokgate.settings.performance import PerformanceSettings
 from grokgate.settings.resolve import Fixed, Origin, Resolved, resolve
 from grokgate.settings.sources import FileLayer
 from grokgate.settings.startup import (
@@ -29,12 +26,16 @@ from grokgate.settings.startup import (
     ServerSettings,
     StorageSettings,
 )
+from grokgate.settings.token import TokenSettings
 from grokgate.upstream import ActiveProfile
 
 S = TypeVar("S", bound=Settings)
 T = TypeVar("T")
 Get: TypeAlias = Callable[[type[Settings]], Settings]
 Profile: TypeAlias = Callable[[Get], ActiveProfile]
+Judge: TypeAlias = Callable[[Get], Iterable[Fault]]
+"""Finds what is wrong with values that are good each by itself."""
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Snapshot(Struct, frozen=True, kw_only=True, eq=False):
@@ -57,6 +58,8 @@ class Snapshot(Struct, frozen=True, kw_only=True, eq=False):
     upstreams: UpstreamsSettings
     models: ModelsSettings
     compat: CompatSettings
+    webhooks: WebhookSettings
+    telemetry: TelemetrySettings
     sections: Mapping[type[Settings], Settings]
     """Every declared section, the plugins' too."""
     enabled_routes: frozenset[str]
@@ -90,6 +93,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     profiles: Mapping[str, Profile]
     fields: Mapping[str, Field]
     fixed: Fixed
+    judges: tuple[Judge, ...] = ()
 
 
 class Built(Struct, frozen=True, kw_only=True, eq=False):
@@ -97,8 +101,9 @@ class Built(Struct, frozen=True, kw_only=True, eq=False):
 
     snapshot: Snapshot
     resolved: Resolved
-    content: bytes | None
-    """Of the file it was built from."""
+    file: FileLayer
+    """What it was built from."""
+    faults: frozenset[Fault] = frozenset()
 
     def differs_from(self, other: "Built") -> bool:
         """Tell whether anybody could notice the change from *other*."""
@@ -109,28 +114,42 @@ class Built(Struct, frozen=True, kw_only=True, eq=False):
         )
 
 
-def build(plan: Plan, file: FileLayer, *, previous: Built | None, strict: bool) -> Built:
+def build(
+    plan: Plan,
+    file: FileLayer,
+    *,
+    previous: Built | None,
+    strict: bool,
+    stored: Mapping[str, Any] = _NOTHING,
+) -> Built:
     """Build the snapshot that follows *previous*.
 
     Args:
         plan: Fields, switches, profiles and the layers over the file.
         file: What the file says now.
         previous: Values that hold on where the file has bad ones; None: defaults do.
-        strict: True: a section or profile that refuses good values is an error, not a warning.
+        strict: True: a section, profile or judge that refuses good values is an error, not a
+            warning.
+        stored: Raw values that the database holds, by key.
 
     Raises:
         SettingsError: Only when strict.
     """
+    before = previous.snapshot if previous else None
+    laid, idle = _laid(plan, stored, before)
     resolved = resolve(
         plan.fields,
         file.values,
         plan.fixed,
         last_good=previous.resolved.filed if previous else {},
         held=_held(plan, previous),
+        stored=laid,
     )
-    before = previous.snapshot if previous else None
     fence = _Fence(strict=strict)
     sections = _sections(plan, resolved.values, before, fence)
+    faults = frozenset(fault for judge in plan.judges for fault in judge(sections.__getitem__))
+    if strict:
+        _refuse(faults, previous.faults if previous else ())
     grok = sections[GrokSettings]
     assert isinstance(grok, GrokSettings)
     parts: dict[str, Any] = {
@@ -147,13 +166,42 @@ def build(plan: Plan, file: FileLayer, *, previous: Built | None, strict: bool) 
         warnings=(
             *plan.fixed.warnings,
             *file.warnings,
+            *idle,
             *resolved.warnings,
             *fence.warnings,
+            *sorted(f"{fault.key}: {fault.text}" for fault in faults),
             *cautions(grok),
         ),
         **parts,
     )
-    return Built(snapshot=snapshot, resolved=resolved, content=file.content)
+    return Built(snapshot=snapshot, resolved=resolved, file=file, faults=faults)
+
+
+def _laid(
+    plan: Plan, stored: Mapping[str, Any], before: Snapshot | None
+) -> tuple[dict[str, Any], list[str]]:
+    """Return what counts of the stored values, and warnings about the rest."""
+    everything = before is not None and before.storage.config == "database"
+    laid, warnings = {}, []
+    for key, value in stored.items():
+        field = plan.fields.get(key)
+        if field is None or field.startup or field.file_only:
+            warnings.append(f"{key} is stored in the database, where it has no effect")
+        elif field.secret or everything:
+            laid[key] = value
+        else:
+            warnings.append(
+                f"{key} is stored in the database, which counts only while storage.config says so"
+            )
+    return laid, warnings
+
+
+def _refuse(faults: Collection[Fault], known: Collection[Fault]) -> None:
+    """Refuse a change that brings a fault which was not there before."""
+    fresh = sorted((fault.key, fault.text) for fault in faults if fault not in known)
+    if fresh:
+        key, text = fresh[0]
+        raise SettingsError(f"{key}: {text}", param=key)
 
 
 def _held(plan: Plan, previous: Built | None) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The core's sections that are known before any plugin is loaded."""
 
+import ipaddress
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from grokgate.plugin.records import Settings
@@ -8,6 +10,15 @@ from grokgate.settings.fields import Declaration, described
 OWNER = "core"
 
 _LEVELS = {"trace": "debug", "warn": "warning", "critical": "error", "fatal": "error"}
+
+
+def check_networks(texts: Iterable[str]) -> None:
+    """Check a list of addresses and networks."""
+    for text in texts:
+        try:
+            ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            raise ValueError("must hold addresses or networks such as 10.0.0.0/8") from None
 
 
 class LogSettings(Settings, frozen=True, kw_only=True):
@@ -19,12 +30,45 @@ class LogSettings(Settings, frozen=True, kw_only=True):
     ] = "info"
     file_enabled: Annotated[
         bool,
-        described("Write JSON lines into the log folder.", "在日志目录写入 JSON 日志。"),
+        described(
+            "Write JSON lines into the log folder.", "在日志目录写入 JSON 日志。", startup=True
+        ),
     ] = True
     max_file_mb: Annotated[
-        int, described("Size of a log file, MB.", "单个日志文件的大小（MB）。", ge=1)
+        int,
+        described("Size of a log file, MB.", "单个日志文件的大小（MB）。", startup=True, ge=1),
     ] = 100
-    max_files: Annotated[int, described("Log files kept.", "保留的日志文件数。", ge=1)] = 7
+    max_files: Annotated[
+        int, described("Log files kept.", "保留的日志文件数。", startup=True, ge=1)
+    ] = 7
+    health_requests: Annotated[
+        bool,
+        described(
+            "Log requests to /health, /ready and /metrics as well.",
+            "同时记录对 /health、/ready 和 /metrics 的请求。",
+        ),
+    ] = False
+    slow_ms: Annotated[
+        int,
+        described(
+            "Milliseconds from which on the log calls a request slow; 0: never.",
+            "请求超过多少毫秒时在日志中标记为慢请求，0 表示不标记。",
+            ge=0,
+        ),
+    ] = 3000
+    requests_keep_days: Annotated[
+        float,
+        described("Days for which the request log is kept.", "请求日志的保留天数。", ge=0, le=3650),
+    ] = 14
+    requests_max_rows: Annotated[
+        int,
+        described(
+            "Rows of the request log that are kept; 0: none is written.",
+            "请求日志最多保留的行数，0 表示不记录。",
+            ge=0,
+            le=10_000_000,
+        ),
+    ] = 100_000
 
 
 class ServerSettings(Settings, frozen=True, kw_only=True):
@@ -61,6 +105,15 @@ class ServerSettings(Settings, frozen=True, kw_only=True):
             ge=0,
         ),
     ] = 30
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        described(
+            "Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto count.",
+            "受信任代理的地址或网段，其 X-Forwarded-For 与 X-Forwarded-Proto 才有效。",
+            startup=True,
+            check=check_networks,
+        ),
+    ] = ()
     max_connections: Annotated[
         int,
         described("Open connections of a process.", "每个进程的连接数上限。", startup=True, ge=1),
@@ -85,6 +138,16 @@ class StorageSettings(Settings, frozen=True, kw_only=True):
             secret=True,
         ),
     ] = ""
+    config: Annotated[
+        Literal["file", "database"],
+        described(
+            "Where changes made in the admin page or API go: config.toml, or the database, which"
+            " then wins over the file. Secrets always go to the database, encrypted.",
+            "管理页面或 API 所做更改的存放位置：config.toml，或数据库（此时优先于文件）。"
+            "机密始终加密存入数据库。",
+            startup=True,
+        ),
+    ] = "file"
     media_url: Annotated[
         str,
         described(

@@ -1,31 +1,32 @@
-"""Holds the snapshot in force: loads it, changes it, and follows the file.
+"""Holds the snapshot in force: loads it, changes it, and follows file and database.
 
-One change, in order: check every value → edit the file's text and build the new snapshot from it →
-write the file → put the snapshot in force by one assignment → tell the listeners. Whatever fails
-before the assignment leaves the old snapshot and, up to the write, the old file.
+One change, in order: check every value → edit the file's text, build the new snapshot from it, and
+put the text on disk beside the file → commit to the database what belongs there → put the text in
+the file's place → put the snapshot in force by one assignment → tell the listeners. Whatever fails
+up to the commit leaves everything as it was.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import aclosing
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import anyio
 import msgspec
 from anyio import to_thread
-from watchfiles import Change, awatch
 
-from grokgate.errors import ConfigFileError, SettingsError, StoreUnavailable
-from grokgate.settings.changes import checked, rewritten
+from grokgate.errors import ConfigFileError, SettingsError, StateError, StoreUnavailable
+from grokgate.settings.beginning import first_layer
+from grokgate.settings.changes import checked
 from grokgate.settings.core import CORE
-from grokgate.settings.document import TEMPLATE
+from grokgate.settings.depot import Depot, Stored
 from grokgate.settings.fields import Declaration, Field, Switch, collect_fields, with_checks
-from grokgate.settings.files import locked, replace_file
+from grokgate.settings.following import Follower, settled
 from grokgate.settings.resolve import resolve_fixed
-from grokgate.settings.snapshot import Built, Plan, Profile, Snapshot, build
+from grokgate.settings.saving import Saving
+from grokgate.settings.snapshot import Built, Judge, Plan, Profile, Snapshot, build
 from grokgate.settings.sources import (
     FILE,
-    OLD_FILE,
     FileLayer,
     environment_layer,
     file_layer,
@@ -33,21 +34,16 @@ from grokgate.settings.sources import (
     read_file_layer,
 )
 
+Patch: TypeAlias = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+"""Partial tree, or what makes one of the values in force."""
 Listener: TypeAlias = Callable[[Snapshot, Snapshot], None]
 """Called with the old and the new snapshot, in the event loop; returns at once."""
-
-_Mark: TypeAlias = tuple[int, int, int, int] | None
-"""Changes with the file's content, place and rights; None: there is no file."""
-_POLL_S = 1.0
-_SETTLE_S = 0.05
-_SETTLE_TRIES = 10
-_DEBOUNCE_MS = 200
 
 
 class SettingsStore:
     """The settings of one process. Made by `load`.
 
-    Everything but `run` and `change` is synchronous and belongs to the event loop's thread.
+    What is synchronous belongs to the event loop's thread.
     """
 
     snapshot: Snapshot
@@ -58,7 +54,9 @@ class SettingsStore:
         self.snapshot = built.snapshot
         self._plan = plan
         self._built = built
-        self._seen = built.content
+        self._seen = built.file.content
+        self._stored = Stored()
+        self._depot: Depot | None = None
         self._log = log
         self._listeners: list[Listener] = []
         self._lock = anyio.Lock()
@@ -76,6 +74,7 @@ class SettingsStore:
         log: Any,
         create: bool = True,
         checks: Mapping[str, Callable[[Any], object]] | None = None,
+        judges: Iterable[Judge] = (),
     ) -> "SettingsStore":
         """Read all layers; make a commented ``config.toml`` where there is none.
 
@@ -91,6 +90,8 @@ class SettingsStore:
             log: A bound structlog logger.
             create: False: make neither folder nor file.
             checks: Full key → test of the value in place of the declared one; others are ignored.
+            judges: Look at several values together; what they find is a warning here, and refuses
+                a change that brings it.
 
         Raises:
             ConfigFileError: The file is not TOML or cannot be read; it is left untouched.
@@ -105,8 +106,9 @@ class SettingsStore:
             profiles=profiles,
             fields=fields,
             fixed=resolve_fixed(fields, environment_layer(environ, fields), overlay),
+            judges=tuple(judges),
         )
-        layer = _first_layer(data_dir, fields, log) if create else read_file_layer(data_dir, fields)
+        layer = first_layer(data_dir, fields, log) if create else read_file_layer(data_dir, fields)
         built = build(plan, layer, previous=None, strict=False)
         for note in layer.notes:
             log.info("old_setting", detail=note)
@@ -123,6 +125,27 @@ class SettingsStore:
     def locks(self) -> Mapping[str, str]:
         """Keys that cannot be changed until the next start → what sets them."""
         return self._plan.fixed.locks
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """Keys that the environment sets → name of the variable."""
+        return self._plan.fixed.variables
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """Every value in force, by key; secrets in clear."""
+        return self._built.resolved.values
+
+    @property
+    def coming(self) -> Mapping[str, Any]:
+        """Every value as it will be at the next start, by key."""
+        held = {key: self._filed(key) for key, field in self.fields.items() if field.startup}
+        return {**self.values, **held, **self._plan.fixed.values}
+
+    @property
+    def file(self) -> FileLayer:
+        """What the file says, as it was last read."""
+        return self._built.file
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call *listener* after every change; returns what ends that, safe to call twice.
@@ -149,12 +172,17 @@ class SettingsStore:
             self._log.warning("settings_file_unreadable", reason=str(error))
             return False
 
-    async def change(self, patch: Mapping[str, Mapping[str, Any]]) -> Snapshot:
-        """Save and apply a partial tree: section → key → value; lists replace.
+    async def change(self, patch: Patch, *, at_start: Collection[str] = ()) -> Snapshot:
+        """Save and apply a partial tree: section → key → value; lists replace, null resets.
 
-        Returns once the file is written and the listeners have been called. May be called from
-        several tasks; the changes follow each other. Cancelled while the file is being written, it
-        still puts in force what was written.
+        Returns once everything is on disk and the listeners have been called. May be called from
+        several tasks; the changes follow each other. Cancelled while it saves, it still puts in
+        force what was saved.
+
+        Args:
+            patch: Secrets go to the database, and their lines leave the file (S14). A function is
+                called when no other change is under way, and may build on `values` and `coming`.
+            at_start: Keys fixed at start that may be changed nevertheless; they take effect then.
 
         Returns:
             The snapshot in force; its warnings also name the unknown keys of *patch*.
@@ -162,78 +190,70 @@ class SettingsStore:
         Raises:
             SettingsLocked: A key is set by the environment or by this run.
             SettingsError: A value is bad or cannot be changed this way; nothing was saved.
-            StoreUnavailable: The file cannot be written or is locked for 10 s.
+            StoreUnavailable: File or database cannot be written, or the file is locked for 10 s.
         """
+        await self._look_at_depot()  # or a value that another process has just stored would stay
         async with self._lock:
-            current = self._built.resolved.values
-            changes, warnings = checked(patch, self.fields, current, self.locks)
+            changes, warnings = checked(
+                patch() if callable(patch) else patch,
+                self.fields,
+                self.coming if at_start else self.values,
+                self.locks,
+                sealed=self._depot is not None,
+                at_start=at_start,
+            )
             if changes:
-                self._put_in_force(await to_thread.run_sync(self._save, changes))
+                with anyio.CancelScope(shield=True):
+                    self._put_in_force(await self._save(changes))
                 self._log.info("settings_changed", keys=sorted(changes))
         if not warnings:
             return self.snapshot
         return msgspec.structs.replace(self.snapshot, warnings=(*self.snapshot.warnings, *warnings))
 
+    async def adopt(self, depot: Depot) -> None:
+        """Lay what *depot* holds over the file, and from now on keep secrets there.
+
+        Called once, when the stores are open; settings that are needed before that come from file
+        or environment.
+
+        Raises:
+            StateError: What is stored cannot be read.
+        """
+        async with self._lock:
+            self._depot = depot
+            self._lay(await depot.load())
+
     async def run(self) -> None:
-        """Follow changes of the file until cancelled; one is noticed within two seconds."""
-        mark = self._mark()
-        stop = anyio.Event()
-        await self._catch_up()
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._watch_folder, stop)
-            group.start_soon(self._poll, mark, stop)
+        """Follow file and database until cancelled; a change is noticed within two seconds."""
+        await Follower(
+            self.path, changed=self._catch_up, look=self._look_at_depot, log=self._log
+        ).run()
 
-    async def _watch_folder(self, stop: anyio.Event) -> None:
-        # A watch on the file itself goes blind after the first atomic replace.
-        changes = awatch(
-            self.path.parent,
-            watch_filter=self._concerns,
-            debounce=_DEBOUNCE_MS,
-            recursive=False,
-            stop_event=stop,
+    async def _look_at_depot(self) -> None:
+        """Follow what another process has stored."""
+        if self._depot is None:
+            return
+        try:
+            if await self._depot.version() != self._stored.version:
+                async with self._lock:
+                    self._lay(await self._depot.load())
+        except StoreUnavailable:
+            self._log.debug("stored_settings_unreadable")  # the next look is a second away
+        except StateError as error:
+            self._log.warning("stored_settings_unreadable", reason=str(error))
+
+    def _lay(self, stored: Stored) -> None:
+        self._stored = stored
+        built = build(
+            self._plan, self._built.file, previous=self._built, strict=False, stored=stored.values
         )
-        try:
-            async with aclosing(changes):
-                async for _ in changes:
-                    await self._catch_up()
-        except (OSError, RuntimeError) as error:
-            self._log.warning("settings_watch_failed", error=type(error).__name__)
-
-    async def _poll(self, mark: _Mark, stop: anyio.Event) -> None:
-        try:
-            while True:
-                await anyio.sleep(_POLL_S)
-                seen, mark = mark, self._mark()
-                if mark != seen:
-                    await self._catch_up()
-        finally:
-            # The thread of `awatch` hears of a cancel only through this event, else after 5 s.
-            stop.set()
-
-    def _concerns(self, _change: Change, path: str) -> bool:
-        return Path(path).name == self.path.name
-
-    def _mark(self) -> _Mark:
-        try:
-            found = self.path.stat()
-        except OSError:
-            return None
-        # The time of change too: a file may keep the others and only become readable later.
-        return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
+        self._take(built)
 
     async def _catch_up(self) -> None:
-        """Follow the file once it has stopped changing: editors truncate before they write."""
+        """Follow the file."""
         async with self._lock:
             try:
-                content = await to_thread.run_sync(read_config, self.path)
-                for _ in range(_SETTLE_TRIES):
-                    if content == self._seen:
-                        return
-                    await anyio.sleep(_SETTLE_S)
-                    before, content = content, await to_thread.run_sync(read_config, self.path)
-                    if content == before:
-                        break
-                self._follow(content)
+                self._follow(await settled(self.path, self._seen))
             except ConfigFileError as error:
                 self._log.warning("settings_file_unreadable", reason=str(error))
 
@@ -244,7 +264,18 @@ class SettingsStore:
         if content is None:
             raise ConfigFileError(f"{self.path}: gone; the settings stay as they are.")
         layer = file_layer(content, self.path, self.fields)
-        built = build(self._plan, layer, previous=self._built, strict=False)
+        return self._take(
+            build(
+                self._plan,
+                layer,
+                previous=self._built,
+                strict=False,
+                stored=self._stored.values,
+            )
+        )
+
+    def _take(self, built: Built) -> bool:
+        """Put *built* in force if anybody could notice; tell whether it is."""
         if not built.differs_from(self._built):
             self._built = msgspec.structs.replace(built, snapshot=self.snapshot)
             return False
@@ -252,35 +283,51 @@ class SettingsStore:
         self._log.info("settings_reloaded", revision=self.snapshot.revision)
         return True
 
-    def _save(self, changes: Mapping[str, Any]) -> Built:
-        """Write *changes* and build their snapshot; runs in a worker thread."""
+    def _filed(self, key: str) -> Any:
+        return self._built.resolved.filed.get(key, self.fields[key].default)
+
+    async def _save(self, changes: Mapping[str, Any]) -> Built:
+        """Write *changes* to file and database; returns their snapshot.
+
+        Raises:
+            StoreUnavailable: Not written; what the database took by then is in force.
+        """
+        depot = self._depot
+        saving = Saving(self.path, self._plan, self._built, self._stored, sealed=depot is not None)
+        with ExitStack() as stack:
+            built = await to_thread.run_sync(self._prepared, saving, stack, changes)
+            if depot is not None:
+                version = await depot.save(saving.put, saving.drop)
+                # Where another process was faster, the next look reads what it stored.
+                known = version == self._stored.version + bool(saving.put or saving.drop)
+                self._stored = Stored(
+                    values=saving.stored, version=version if known else self._stored.version
+                )
+            try:
+                await to_thread.run_sync(saving.publish)
+            except OSError as error:
+                self._lay(self._stored)
+                raise self._unwritable(error) from error
+        return built
+
+    def _prepared(self, saving: Saving, stack: ExitStack, changes: Mapping[str, Any]) -> Built:
+        """Check *changes* as a whole and put the new file on disk; runs in a worker thread."""
         try:
-            with locked(self.path.parent / ".locks" / "config.lock"):
-                layer = self._layer_to_edit()
-                content = rewritten(layer, self.path, changes, self.fields).encode()
-                layer = file_layer(content, self.path, self.fields)
-                built = build(self._plan, layer, previous=self._built, strict=True)
-                replace_file(self.path, content)
+            return saving.prepare(stack, changes)
         except ConfigFileError as error:
             raise SettingsError("config.toml cannot be read; correct it first.") from error
         except OSError as error:
-            self._log.warning("settings_file_unwritable", reason=error.strerror)
-            raise StoreUnavailable("The configuration file cannot be written.") from error
-        return built
+            raise self._unwritable(error) from error
 
-    def _layer_to_edit(self) -> FileLayer:
-        content = read_config(self.path)
-        if content is None:
-            content = self._built.content
-        if content is None:
-            return read_file_layer(self.path.parent, self.fields)
-        return file_layer(content, self.path, self.fields)
+    def _unwritable(self, error: OSError) -> StoreUnavailable:
+        self._log.warning("settings_file_unwritable", reason=error.strerror)
+        return StoreUnavailable("The configuration file cannot be written.")
 
     def _put_in_force(self, built: Built) -> None:
         old = self.snapshot
         new = msgspec.structs.replace(built.snapshot, revision=old.revision + 1)
         self._built = msgspec.structs.replace(built, snapshot=new)
-        self._seen = built.content
+        self._seen = built.file.content
         self.snapshot = new
         for warning in new.warnings:
             if warning not in old.warnings:
@@ -290,17 +337,3 @@ class SettingsStore:
                 listener(old, new)
             except Exception:  # noqa: BLE001 - a fence: the listener's fault is logged
                 self._log.exception("settings_listener_failed", revision=new.revision)
-
-
-def _first_layer(data_dir: Path, fields: Mapping[str, Field], log: Any) -> FileLayer:
-    """Read the file of this start, after making one where neither today's nor the oldest is."""
-    layer = read_file_layer(data_dir, fields)
-    if layer.content is not None or (data_dir / OLD_FILE).exists():
-        return layer
-    try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_file(data_dir / FILE, TEMPLATE.encode())
-    except OSError as error:
-        log.warning("settings_file_not_created", reason=error.strerror)
-        return layer
-    return read_file_layer(data_dir, fields)

@@ -6,7 +6,9 @@ which may be a secret.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping
+from itertools import cycle
 from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 
 import msgspec
@@ -27,6 +29,7 @@ _KINDS: tuple[tuple[tuple[type, ...], Kind], ...] = (
     (_LISTS, "list"),
     ((inspect.DictType, inspect.StructType), "map"),
 )
+_MASK = "…"
 _SHOWN, _SHORTEST_SHOWN = 6, 16
 _EXACT = 2**53
 
@@ -100,7 +103,10 @@ def convert(raw: Any, rule: Rule) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Return *value* as TOML and JSON know it: sequences are lists, 120.0 is written 120."""
+    """Return *value* as TOML and JSON know it: sequences are lists, 120.0 is written 120.
+
+    TOML has no null: what a record does not say is left out.
+    """
     if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         return int(value)
     return _listed(msgspec.to_builtins(value))
@@ -108,22 +114,48 @@ def plain(value: Any) -> Any:
 
 def mask(secret: str) -> str:
     """Return what answers show of a secret: "…" and at most its last 6 characters (F-GEN-14)."""
-    return "…" + (secret[-_SHOWN:] if len(secret) >= _SHORTEST_SHOWN else "")
+    return _MASK + (secret[-_SHOWN:] if len(secret) >= _SHORTEST_SHOWN else "")
 
 
 def unmask(raw: Any, current: Any) -> Any:
-    """Put the stored secret, or stored list item, where *raw* repeats its mask (F-CFG-05)."""
+    """Put the stored secret, or stored list item, where *raw* repeats its mask (F-CFG-05).
+
+    Raises:
+        BadValueError: A mask of something else, or of several items that it cannot tell apart.
+    """
+    if isinstance(current, list | tuple):
+        return _unmask_items(raw, current)
     if isinstance(raw, str) and isinstance(current, str):
-        return current if current and raw == mask(current) else raw
-    if isinstance(raw, list | tuple) and isinstance(current, list | tuple):
-        stored = {mask(item): item for item in current if isinstance(item, str)}
-        return [stored.get(item, item) if isinstance(item, str) else item for item in raw]
+        return current if current and raw == mask(current) else _no_mask(raw)
+    return raw
+
+
+def _unmask_items(raw: Any, current: list[Any] | tuple[Any, ...]) -> Any:
+    try:
+        items = _items(raw)
+    except msgspec.MsgspecError:
+        return raw
+    stored: dict[Any, list[str]] = defaultdict(list)
+    for item in current:
+        stored[mask(item)].append(item)
+    masks = {item for item in items if isinstance(item, str) and item in stored}
+    for item in masks:
+        if len(set(stored[item])) > 1 and items.count(item) != len(stored[item]):
+            raise BadValueError("some of these look alike; write every one of them in full")
+    meant = {item: cycle(stored[item]) for item in masks}
+    return [next(meant[item]) if item in masks else _no_mask(item) for item in items]
+
+
+def _no_mask(raw: Any) -> Any:
+    """Refuse the mask of something that is not stored any more: it is no secret itself."""
+    if isinstance(raw, str) and raw.startswith(_MASK):
+        raise BadValueError("is the mask of another value; write it in full")
     return raw
 
 
 def _listed(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {name: _listed(part) for name, part in value.items()}
+        return {name: _listed(part) for name, part in value.items() if part is not None}
     return [_listed(part) for part in value] if isinstance(value, list | tuple) else value
 
 

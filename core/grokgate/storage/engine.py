@@ -5,6 +5,7 @@ was committed survives kill -9 and power loss (``synchronous=FULL``).
 """
 
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from grokgate.errors import StateError, StoreUnavailable
+from grokgate.storage.acting import current_act
+from grokgate.storage.audit import insert_act
 from grokgate.storage.migrate import bring_up_to_date, read_revision
 
 _READERS: Final = 3
@@ -59,16 +62,24 @@ class Database:
         self._writing = Semaphore(1)
         self._reading = Semaphore(_READERS)
 
-    def write(self) -> AbstractAsyncContextManager[AsyncConnection]:
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
         """Begin a transaction that may write; the end of the block commits, an error undoes.
 
-        Writers take turns. What was committed is on disk when the block has been left.
+        Writers take turns. What was committed is on disk when the block has been left. What an
+        operator does (`acting`) is noted in the same transaction.
 
         Raises:
             StoreUnavailable: Locked by another program, full, or not writable; nothing was changed.
             StateError: The database file is damaged.
         """
-        return self._transaction(self._writer, self._writing)
+        act, line = current_act(), ""
+        async with self._transaction(self._writer, self._writing) as connection:
+            yield connection
+            if act is not None and act.pending:
+                line = await insert_act(connection, act, now_ms=round(1000 * time.time()))
+        if act is not None and line:
+            act.noted(line)
 
     def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Begin a transaction that sees one consistent state and does not write.

@@ -93,6 +93,12 @@ async def remove_files(connection: AsyncConnection, ids: Sequence[str]) -> int:
     return removed.rowcount
 
 
+async def files_of(connection: AsyncConnection, owner: str, *, limit: int) -> list[str]:
+    """Return the ids of at most *limit* files of *owner*, expired ones too."""
+    found = await connection.execute(select(files.c.id).where(files.c.owner == owner).limit(limit))
+    return list(found.scalars())
+
+
 async def expired_files(connection: AsyncConnection, *, now_ms: int, limit: int) -> list[str]:
     """Return the ids of at most *limit* files that have expired."""
     found = await connection.execute(

@@ -63,6 +63,36 @@ async def known_media(connection: AsyncConnection, names: Collection[str]) -> se
     return set(found.scalars())
 
 
+async def list_media(
+    connection: AsyncConnection, kind: MediaKind, *, offset: int, limit: int
+) -> list[MediaRow]:
+    """Return the rows of a kind, the newest first."""
+    found = await connection.execute(
+        select(media)
+        .where(media.c.kind == kind)
+        .order_by(media.c.created_at.desc(), media.c.name)
+        .offset(offset)
+        .limit(limit)
+    )
+    return [MediaRow(**row) for row in found.mappings()]
+
+
+async def named_media(
+    connection: AsyncConnection, kind: MediaKind, names: Collection[str]
+) -> list[MediaRow]:
+    """Return those rows of a kind that are called one of *names*."""
+    found = await connection.execute(
+        select(media).where(media.c.kind == kind, media.c.name.in_(names))
+    )
+    return [MediaRow(**row) for row in found.mappings()]
+
+
+async def media_of(connection: AsyncConnection, owner: str, *, limit: int) -> list[MediaRow]:
+    """Return at most *limit* rows of *owner*."""
+    found = await connection.execute(select(media).where(media.c.owner == owner).limit(limit))
+    return [MediaRow(**row) for row in found.mappings()]
+
+
 async def remove_media(connection: AsyncConnection, names: Collection[str]) -> None:
     """Forget rows by name; what is not there is passed over."""
     await connection.execute(delete(media).where(media.c.name.in_(names)))

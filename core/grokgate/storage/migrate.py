@@ -10,7 +10,7 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, String, Table, insert
@@ -19,7 +19,10 @@ from sqlalchemy.engine import Connection
 from grokgate.errors import StateError, StoreUnavailable
 from grokgate.storage.tables import metadata
 
-HEAD: Final = "0003"
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+HEAD: Final = "0004"
 """Revision of the tables in `tables`; a test compares it with the migrations."""
 
 _MAGIC: Final = b"SQLite format 3\x00"
@@ -63,24 +66,36 @@ def bring_up_to_date(connection: Connection, revision: str | None, path: Path) -
         StateError: The database is newer than this program; nothing was changed.
     """
     if revision is None:
-        metadata.create_all(connection)
+        metadata.create_all(connection, checkfirst=False)
         _mark.create(connection)
         connection.execute(insert(_mark).values(version_num=HEAD))
     elif revision != HEAD:
         _upgrade(connection, revision, path)
 
 
-def _upgrade(connection: Connection, revision: str, path: Path) -> None:
-    # Alembic takes a second to import, and almost no start needs it.
-    from alembic import command  # noqa: PLC0415 - see above
-    from alembic.config import Config  # noqa: PLC0415 - see above
-    from alembic.script import ScriptDirectory  # noqa: PLC0415 - see above
+def known_revisions() -> frozenset[str]:
+    """Return the marks of all schemas that this program knows."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - see `_upgrade`
+
+    scripts = ScriptDirectory.from_config(_config())
+    return frozenset(script.revision for script in scripts.walk_revisions())
+
+
+def _config() -> "Config":
+    from alembic.config import Config  # noqa: PLC0415 - see `_upgrade`
 
     config = Config()
     config.set_main_option("script_location", "grokgate.storage:migrations")
     config.set_main_option("path_separator", "os")
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if revision not in known:
+    return config
+
+
+def _upgrade(connection: Connection, revision: str, path: Path) -> None:
+    # Alembic takes a second to import, and almost no start needs it.
+    from alembic import command  # noqa: PLC0415 - see above
+
+    config = _config()
+    if revision not in known_revisions():
         raise StateError(
             f"The database {path} has the schema {revision!r}, which this program does not know: "
             "a newer one made it. Start that one, or restore a backup made with this one."

@@ -83,6 +83,30 @@ token_states: Final = Table(
 """What calls change: a table of its own, so that a batch of the ledger never meets an edit.
 ``buckets`` and ``kept`` are JSON."""
 
+token_listing: Final = Table(
+    "token_listing",
+    metadata,
+    Column("id", String, ForeignKey("tokens.id", ondelete="CASCADE"), primary_key=True),
+    Column("pool", String, nullable=False),
+    Column("is_deleted", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("note", String, nullable=False),
+    Column("labels", String, nullable=False),
+    Column("found_by", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("quota", BigInteger, nullable=False),
+    Column("image_quota", BigInteger, nullable=False),
+    Column("heavy_quota", BigInteger, nullable=False),
+    Column("use_count", BigInteger, nullable=False),
+    Column("fail_count", BigInteger, nullable=False),
+    Column("last_used_at", BigInteger),
+    Column("last_sync_at", BigInteger),
+    Index(None, "pool", "status", "is_deleted"),
+)
+"""What a table of tokens is sorted, filtered and searched by, in narrow rows: a page of 100 000
+tokens reads a tenth of what lies in the other two tables, from which all of this is derived.
+``labels`` holds each tag on a line of its own; ``found_by`` all that is searched, in lower case."""
+
 keys: Final = Table(
     "keys",
     metadata,
@@ -94,9 +118,23 @@ keys: Final = Table(
     Column("limits", LargeBinary, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("revision", BigInteger, nullable=False),
+    Column("terms", LargeBinary),
     UniqueConstraint("digest"),
 )
-"""Managed API keys (F-KEY-02). ``digest`` is keyed; ``limits`` is JSON."""
+"""Managed API keys (F-KEY-02). ``digest`` is keyed; ``limits`` and ``terms`` are JSON: what may be
+used per day, and what else limits the key (F-KEY-08; null: nothing)."""
+
+key_usage: Final = Table(
+    "key_usage",
+    metadata,
+    Column("key_id", String, primary_key=True),
+    Column("day", String, primary_key=True),
+    Column("quota", String, primary_key=True),
+    Column("used", BigInteger, nullable=False),
+    Index(None, "day"),
+)
+"""What keys used of their daily quotas (F-KEY-04). ``day`` is ``2026-11-22`` in the operator's time
+zone."""
 
 idempotent_replies: Final = Table(
     "idempotent_replies",
@@ -179,3 +217,95 @@ files: Final = Table(
     Column("expires_at", BigInteger, index=True),
 )
 """What clients uploaded to ``/v1/files`` (F-FILE-10)."""
+
+admin_sessions: Final = Table(
+    "admin_sessions",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger, nullable=False),
+    Column("address", String, nullable=False),
+    Column("agent", String, nullable=False),
+    UniqueConstraint("digest"),
+)
+"""Logins of operators (F-AUTH-03). ``digest`` is keyed; ``used_at`` may be a minute old."""
+
+audit: Final = Table(
+    "audit",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False, index=True),
+    Column("actor", String, nullable=False),
+    Column("address", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("target", String, nullable=False),
+    Column("detail", LargeBinary, nullable=False),
+)
+"""What operators did (F-LOG-07). ``detail`` is JSON without any secret."""
+
+chores: Final = Table(
+    "chores",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("ok", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("detail", LargeBinary, nullable=False),
+    Column("holder", String, nullable=False),
+    Column("created_at", BigInteger, nullable=False, index=True),
+    Column("seen_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+)
+"""Work on many accounts that an operator started (F-JOB). ``detail`` is JSON; ``holder`` is the
+process that works, which renews ``seen_at``."""
+
+requests: Final = Table(
+    "requests",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("request_id", String, nullable=False, index=True),
+    Column("at_ms", BigInteger, nullable=False, index=True),
+    Column("address", String, nullable=False),
+    Column("endpoint", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("error", String),
+    Column("duration_ms", BigInteger, nullable=False),
+    Column("first_byte_ms", BigInteger),
+    Column("key_id", String, nullable=False),
+    Column("key_name", String, nullable=False),
+    Column("token", String),
+    Column("attempts", Integer, nullable=False),
+    Column("units", Integer, nullable=False),
+    Column("usage", LargeBinary, nullable=False),
+    Column("stream", Boolean, nullable=False),
+)
+"""One row per downstream request (F-LOG-02), never its contents. ``token`` is a short id; ``usage``
+is JSON."""
+
+statistics: Final = Table(
+    "statistics",
+    metadata,
+    Column("span", String, primary_key=True),
+    Column("begins_at", BigInteger, primary_key=True),
+    Column("model", String, primary_key=True),
+    Column("total", BigInteger, nullable=False),
+    Column("success", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("units", BigInteger, nullable=False),
+)
+"""Requests per hour and per day (F-LOG-03). ``span`` is ``hour`` or ``day``; the model is empty for
+all of them together. ``units`` is what was charged to accounts."""
+
+stored_settings: Final = Table(
+    "stored_settings",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)
+"""Settings that do not lie in the file: secrets changed through the API (S14), and all of them
+where ``storage.config`` says so. ``sealed`` holds JSON."""

@@ -63,13 +63,22 @@ def json_line(event: Event) -> str:
 
 def readable_line(event: Event) -> str:
     """Render *event* for a terminal; a traceback follows on lines of its own."""
-    rest = [
-        f"{name}={value}"
-        for name, value in event.items()
-        if name not in (*HEAD, "exception") and value is not None
-    ]
     head = f"{event['time']} {event['level']:<8}{event['caller']} - {event['msg']}"
-    line = " ".join([head, *rest]).replace("\n", MASK)
+    line = masked_line(head + readable_fields(event))
     if exception := event.get("exception"):
         line = f"{line}\n{exception}"
     return line.translate(_MASKED)
+
+
+def masked_line(text: str) -> str:
+    """Return *text* on one line, without characters that a terminal or a page would obey."""
+    return text.replace("\n", MASK).translate(_MASKED)
+
+
+def readable_fields(event: Event) -> str:
+    """Render the fields of *event* but for the first ones and a traceback; each after a blank."""
+    return "".join(
+        f" {name}={value}"
+        for name, value in event.items()
+        if name not in (*HEAD, "exception") and value is not None
+    )

@@ -31,6 +31,7 @@ class Metrics:
         self._counters: dict[str, Counter[Labels]] = {name: Counter() for name in _COUNTERS}
         self._times: dict[str, _Times] = {}
         self._aborts = _Times()
+        self._waits = _Times()
         self._gauges: dict[str, tuple[Labels, LabelledGauge]] = {}
         self._totals: dict[str, tuple[Labels, LabelledGauge]] = {}
 
@@ -66,6 +67,14 @@ class Metrics:
         """Count an upstream exchange ended early, and the time its end took."""
         self._aborts.add(seconds)
 
+    def lease_waited(self, seconds: float) -> None:
+        """Count a call that waited for an account, and how long."""
+        self._waits.add(seconds)
+
+    def upstream_answered(self, status: int) -> None:
+        """Count a status that an upstream answered an attempt with."""
+        self._count("upstream_statuses", (str(status),))
+
     def drift_seen(self, operation: str) -> None:
         """Count an unknown or missing field of an upstream answer."""
         self._count("upstream_drift", (operation,))
@@ -73,6 +82,11 @@ class Metrics:
     def plugin_fault(self, plugin: str) -> None:
         """Count a defect of *plugin*."""
         self._count("plugin_faults", (plugin,))
+
+    @property
+    def plugin_faults(self) -> Mapping[str, int]:
+        """Defects since the start, by plugin."""
+        return {plugin: count for (plugin,), count in self._counters["plugin_faults"].items()}
 
     def watch(self, name: str, read: Gauge) -> None:
         """Show what *read* returns as the gauge ``grokgate_<name>``; the last one given counts."""
@@ -132,6 +146,12 @@ class Metrics:
         )
         aborts.add_metric((), self._aborts.buckets(), self._aborts.total_s)
         yield aborts
+        waits = HistogramMetricFamily(
+            "grokgate_lease_wait_seconds",
+            "Time that calls waited for an account; calls that got one at once are left out.",
+        )
+        waits.add_metric((), self._waits.buckets(), self._waits.total_s)
+        yield waits
         for name, (labels, read) in self._totals.items():
             total = CounterMetricFamily(f"grokgate_{name}", _TOTALS.get(name, name), labels=labels)
             for values, value in read().items():
@@ -180,6 +200,10 @@ _COUNTERS: Mapping[str, tuple[str, Labels]] = {
         ("route", "method", "status"),
     ),
     "upstream_attempts": ("Upstream attempts by kind of outcome.", ("kind",)),
+    "upstream_statuses": (
+        "HTTP statuses and socket close codes of upstream attempts, where there was one.",
+        ("status",),
+    ),
     "upstream_drift": ("Unknown or missing fields of upstream answers.", ("operation",)),
     "upstream_connect_errors": ("Upstream attempts that found no connection.", ()),
     "retry": ("Attempts repeated on another token, by kind of the failure before.", ("reason",)),
@@ -199,6 +223,9 @@ _TOTALS: Mapping[str, str] = {
     "quota_drift_units": "Units by which surveys disagreed with the ledger.",
     "leases_recovered": "Tokens whose quota is asked anew because the last run ended uncleanly.",
     "clock_jump": "Jumps of the wall clock.",
+    "request_rows_lost": "Rows of the request log that were given up or left out.",
+    "webhooks": "Webhooks by outcome: delivered, failed, lost.",
+    "cache_evictions": "Stored pictures and videos removed to keep a limit.",
     "decisions_lost": "Calls whose decisions were not written to the database.",
 }
 _GAUGES: Mapping[str, str] = {
@@ -206,5 +233,6 @@ _GAUGES: Mapping[str, str] = {
     "queue_depth": "Calls waiting for a token.",
     "ledger_imbalance": "Units by which the ledger's books disagree; anything but 0 is a defect.",
     "tokens": "Tokens by pool and status.",
+    "cache_bytes": "Bytes of stored pictures and videos, by kind.",
     "pool_incident": "1 while an upstream has a pool incident: no retries, no penalties.",
 }

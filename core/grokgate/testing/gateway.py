@@ -13,6 +13,8 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from grokgate.admin.mounting import BASE as ADMIN
+from grokgate.admin.mounting import AdminApi
 from grokgate.app import create_app
 from grokgate.gateway import Gateway
 from grokgate.plugin import CallRecord, ModelCard, hookimpl
@@ -32,6 +34,8 @@ STOCK: Mapping[Capability, str] = {
 }
 """Capability → id of the model that is on offer where no plugin brings cards of its own."""
 _BUCKET = "default"
+_FOR_CLIENTS = ("/v1/", "/images/", "/health", "/ready")
+_ADMIN_ALIAS = "/v1/admin"
 
 
 class Pool:
@@ -91,8 +95,7 @@ class RunningGateway:
         self.pool = Pool(gateway, names)
         self.records = watcher.records
         self.logs = watcher.entries
-        # The gateway runs already; the server's start and stop must not run it again.
-        self.app = create_app(gateway, life=_nothing)
+        self.app: Any = _OnDemand(gateway)
         local: Any = self.app
         self.client = self._client(httpx.ASGITransport(local), "http://gateway.test")
 
@@ -105,15 +108,31 @@ class RunningGateway:
         ):
             yield client
 
+    @asynccontextmanager
+    async def operator(self) -> AsyncIterator[httpx.AsyncClient]:
+        """Yield a client that is logged in to the admin API, by header; paths begin with ``/``.
+
+        ``(await operator.get("/tokens/list")).json()``
+        """
+        session, text = await self.gateway.access.sessions.open(address="", agent="test")
+        local: Any = self.app
+        async with self._client(
+            httpx.ASGITransport(local), f"http://gateway.test{ADMIN}", key=text
+        ) as client:
+            yield client
+        await self.gateway.access.sessions.end(session.id)
+
     async def change(self, **settings: Any) -> None:
         """Change settings while running: ``change(downstream={"enable_haiku": False})``."""
         await self.gateway.settings.change(settings)
 
-    def _client(self, transport: httpx.AsyncBaseTransport, base: str) -> httpx.AsyncClient:
+    def _client(
+        self, transport: httpx.AsyncBaseTransport, base: str, *, key: str | None = None
+    ) -> httpx.AsyncClient:
         return httpx.AsyncClient(
             transport=transport,
             base_url=base,
-            headers={"authorization": f"Bearer {self.key}"},
+            headers={"authorization": f"Bearer {key or self.key}"},
             timeout=30,
         )
 
@@ -173,6 +192,48 @@ def make_card(name: str = "grok-4", *, capability: Capability = "chat", **more: 
     wire = {"web": Wire(name=name, buckets=(_BUCKET,), units=1)}
     fields = {"tier": "basic", "effort": "low", "created": 1_770_000_000, "wire": wire}
     return ModelCard(id=name, capability=capability, **{**fields, **more})
+
+
+class _OnDemand:
+    """The application of a gateway; the operator's side is mounted when it is first needed.
+
+    It has more routes than all plugins together, and mounting it takes longer than most tests do.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        # The gateway runs already; the server's start and stop must not run it again.
+        self.inner: Any = create_app(gateway, life=_nothing)
+        """What serves now."""
+        self._is_whole = False
+        if any(map(_has_operators_path, gateway.plugins)):
+            self._complete()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if not self._is_whole and _is_for_operators(scope.get("path", "")):
+            self._complete()
+        await self.inner(scope, receive, send)
+
+    def _complete(self) -> None:
+        self.inner = create_app(self._gateway, life=_nothing, admin=AdminApi(self._gateway))
+        self._is_whole = True
+
+
+def _is_for_operators(path: str) -> bool:
+    """Tell whether *path*, empty for a server's start, may need to know operators."""
+    for_clients = path.startswith(_FOR_CLIENTS) and not path.startswith(_ADMIN_ALIAS)
+    return not for_clients
+
+
+def _has_operators_path(plugin: Any) -> bool:
+    """Tell whether a plugin has a route for operators where those for clients are."""
+    return any(
+        not _is_for_operators(path)
+        for spec in plugin.routes
+        if spec.access == "admin"
+        for handler in spec.handlers
+        for path in handler.paths
+    )
 
 
 class _Watcher:

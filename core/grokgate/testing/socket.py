@@ -31,6 +31,8 @@ class SocketTalk:
         self._sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._heard: asyncio.Queue[str | None] = asyncio.Queue()
         self._answered = asyncio.Event()
+        self._reads = asyncio.Event()
+        self._reads.set()
 
     @property
     def refusal(self) -> Any:
@@ -58,6 +60,10 @@ class SocketTalk:
             self._heard.put_nowait(None)
             raise EOFError
         return msgspec.json.decode(text)
+
+    def stop_reading(self) -> None:
+        """Take no further message: who sends one waits for ever."""
+        self._reads.clear()
 
     def leave(self) -> None:
         """Close the socket."""
@@ -89,6 +95,7 @@ class SocketTalk:
                 self.accepted = True
                 self._answered.set()
             case "websocket.send":
+                await self._reads.wait()
                 self._heard.put_nowait(message["text"])
             case "websocket.close":
                 self.code = message["code"]
@@ -101,12 +108,15 @@ class SocketTalk:
 
 
 @asynccontextmanager
-async def talking(app: Any, path: str, **headers: str) -> AsyncIterator[SocketTalk]:
+async def talking(
+    app: Any, path: str, *, query: str = "", **headers: str
+) -> AsyncIterator[SocketTalk]:
     """Ask *app* for a socket and wait for the answer; the client leaves at the end.
 
     Args:
         app: An ASGI application.
         path: Without a query.
+        query: What stands behind the question mark.
         headers: Of the handshake; underscores stand for hyphens.
     """
     talk = SocketTalk()
@@ -119,7 +129,7 @@ async def talking(app: Any, path: str, **headers: str) -> AsyncIterator[SocketTa
         "path": path,
         "raw_path": path.encode(),
         "root_path": "",
-        "query_string": b"",
+        "query_string": query.encode(),
         "headers": [(name.lower().encode(), text.encode()) for name, text in sent.items()],
         "client": None,
         "server": None,

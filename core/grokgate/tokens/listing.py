@@ -1,16 +1,12 @@
 """What a table of tokens shows: everything but the credential."""
 
 from collections.abc import Iterable
-from typing import Final
 
 from msgspec import Struct
 
+from grokgate.tokens.mask import masked
 from grokgate.tokens.pools import Pools
 from grokgate.tokens.record import Status, TokenRecord, TokenState
-
-_SHOWN: Final = 6
-"""Characters of a credential that a mask may show (S14)."""
-_SHORTEST_SHOWN: Final = 24
 
 
 class TokenView(Struct, frozen=True, kw_only=True):
@@ -60,7 +56,7 @@ def to_view(record: TokenRecord, pools: Pools) -> TokenView:
         pool=record.pool,
         routed=pools.routed(record.pool, record.upstream),
         hint=_hint(record, pools),
-        masked=_masked(record.credential.reveal()),
+        masked=masked(record.credential),
         tags=record.tags,
         note=record.note,
         created_at_ms=record.created_at_ms,
@@ -76,7 +72,3 @@ def _hint(record: TokenRecord, pools: Pools) -> str | None:
     if tier is None or pools.tier(record.pool) in {None, tier}:
         return None
     return pools.of_tier(record.upstream, tier)
-
-
-def _masked(credential: str) -> str:
-    return "…" + credential[-_SHOWN:] if len(credential) >= _SHORTEST_SHOWN else "…"

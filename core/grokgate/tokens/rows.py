@@ -10,7 +10,10 @@ from msgspec import Struct
 
 from grokgate.errors import StateError
 from grokgate.storage.ledger import StateRow
+from grokgate.storage.listing import ListingRow, StateListing
 from grokgate.storage.tokens import TokenRow
+from grokgate.tokens.mask import tail
+from grokgate.tokens.quota import quota_left
 from grokgate.tokens.record import Bucket, Status, TokenRecord, TokenState
 from grokgate.upstream import Secret, Tier
 from grokgate.vault import Vault
@@ -56,7 +59,7 @@ def to_token_row(record: TokenRecord, vault: Vault) -> TokenRow:
         upstream=record.upstream,
         pool=record.pool,
         identity=identity(vault, record.upstream, record.credential.reveal()),
-        sealed=vault.seal(_encoder.encode(secret), context=_context(record.id)),
+        sealed=vault.seal(_encoder.encode(secret), context=token_context(record.id)),
         tags=_encoder.encode(record.tags),
         note=record.note,
         max_inflight=record.max_inflight,
@@ -91,6 +94,36 @@ def to_state_row(state: TokenState) -> StateRow:
     )
 
 
+def to_listing_row(record: TokenRecord) -> ListingRow:
+    """Return what a table is sorted, filtered and searched by."""
+    texts = (record.id, tail(record.credential), record.note, *record.tags)
+    return ListingRow(
+        **msgspec.structs.asdict(to_state_listing(record.state)),
+        pool=record.pool,
+        is_deleted=record.deleted_at_ms is not None,
+        created_at=record.created_at_ms,
+        note=record.note,
+        labels="".join(f"\n{tag}\n" for tag in record.tags),
+        found_by="\n".join(texts).lower(),
+    )
+
+
+def to_state_listing(state: TokenState) -> StateListing:
+    """Return the part of it that calls change."""
+    left = quota_left(state.buckets)
+    return StateListing(
+        id=state.id,
+        status=state.status,
+        quota=left.chat,
+        image_quota=left.image,
+        heavy_quota=left.heavy,
+        use_count=state.use_count,
+        fail_count=state.fail_count,
+        last_used_at=state.last_used_at_ms,
+        last_sync_at=state.last_sync_at_ms,
+    )
+
+
 def to_states(rows: Sequence[StateRow]) -> list[TokenState]:
     """Decode states.
 
@@ -112,7 +145,7 @@ def to_record(row: TokenRow, state: TokenState, vault: Vault) -> TokenRecord:
     Raises:
         StateError: The row is damaged or was sealed with another key.
     """
-    plaintext = vault.unseal(row.sealed, context=_context(row.id))
+    plaintext = vault.unseal(row.sealed, context=token_context(row.id))
     try:
         secret = _sealed.decode(plaintext)
         return TokenRecord(
@@ -164,5 +197,6 @@ def _damaged(record_id: str) -> StateError:
     )
 
 
-def _context(record_id: str) -> str:
+def token_context(record_id: str) -> str:
+    """Return what a token is sealed under."""
     return f"token:{record_id}"

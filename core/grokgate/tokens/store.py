@@ -1,40 +1,34 @@
-"""Keeps the pooled accounts: all of them in memory, every edit committed before it counts."""
+"""Keeps the pooled accounts: what operators do with them, each edit committed before it counts."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from types import MappingProxyType
-from typing import Final, TypeAlias
 
-import anyio
 import anyio.to_thread
 from msgspec.structs import replace
 
-from grokgate.storage import Database, Transaction, ledger
+from grokgate.errors import Conflict, InvalidRequest, ObjectNotFound
+from grokgate.storage import Database
 from grokgate.storage import tokens as queries
-from grokgate.storage.batch import ROWS
-from grokgate.storage.meta import bind_vault
-from grokgate.tokens import importing
+from grokgate.tokens import importing, planning, replacing
+from grokgate.tokens.book import Listener, TokenBook
+from grokgate.tokens.editing import Change, edited, succeeded
 from grokgate.tokens.exporting import ExportForm, export_tokens
-from grokgate.tokens.importing import Edit, ImportMode, ImportReport
+from grokgate.tokens.importing import Labels, Prepared
 from grokgate.tokens.listing import TokenView, list_tokens, to_view
-from grokgate.tokens.loading import load_records
+from grokgate.tokens.planning import Edit, ImportMode, ImportReport, Rules
 from grokgate.tokens.pools import AUTO, Pools
 from grokgate.tokens.record import Status, TokenRecord, TokenState
-from grokgate.tokens.rows import to_state_row, to_token_row
-from grokgate.upstream import Clock, UpstreamSpec
+from grokgate.tokens.switching import activated, disabled
+from grokgate.upstream import Clock, Secret, UpstreamSpec
 from grokgate.vault import Vault
 
-Listener: TypeAlias = Callable[[Sequence[TokenRecord]], Awaitable[None]]
-"""Told of edited tokens after their commit; a deleted one carries ``deleted_at_ms``."""
-_TELLING_S: Final = 60.0
-"""Longest time for all listeners to one edit."""
+__all__ = ["Listener", "TokenStore"]
 
 
-class TokenStore:
+class TokenStore(TokenBook):
     """Reads, edits and hands out token records.
 
-    Operators edit records, the scheduler's home writes states; the two never overwrite each other's
-    fields. Methods may be called from several tasks; edits take turns. Reading needs no await.
+    Methods may be called from several tasks; edits take turns. Reading needs no await.
 
     Args:
         database: Where the tokens lie.
@@ -46,35 +40,30 @@ class TokenStore:
     def __init__(
         self, database: Database, vault: Vault, specs: Mapping[str, UpstreamSpec], clock: Clock
     ) -> None:
-        self._database = database
-        self._vault = vault
+        super().__init__(database, vault)
         self._specs = specs
-        self._pools = Pools(specs)
+        self.pools = Pools(specs)
+        """All pools there are, by every way to write their names."""
         self._clock = clock
-        self._live: dict[str, TokenRecord] = {}
-        self._deleted: dict[str, TokenRecord] = {}
-        self._listeners: list[Listener] = []
-        self._editing = anyio.Lock()
 
-    @property
-    def records(self) -> Mapping[str, TokenRecord]:
-        """Tokens by id without deleted ones, always current; a view, not a copy."""
-        return MappingProxyType(self._live)
+    def find(self, text: str) -> str | None:
+        """Return the id of the token that *text* is the id or the credential of, deleted or not."""
+        if self._find(text):
+            return text
+        found = (importing.id_of(text, spec, self._vault) for spec in self._specs.values())
+        return next((token for token in found if token and self._find(token)), None)
 
-    async def load(self) -> None:
-        """Read every token from the database; call it once, before anything else.
+    async def find_all(self, texts: Collection[str]) -> dict[str, str | None]:
+        """Return what `find` does for each of very many, in their order."""
 
-        Raises:
-            StateError: A record is damaged, or was sealed with another key.
-        """
-        async with self._database.write() as connection:
-            await bind_vault(connection, self._vault)
-        for record in await load_records(self._database, self._vault):
-            self._keep(record)
+        def search() -> dict[str, str | None]:
+            return {text: self.find(text) for text in texts}
+
+        return await anyio.to_thread.run_sync(search)
 
     def listing(self, *, pool: str | None = None, status: Status | None = None) -> list[TokenView]:
         """Return the rows of a table, masked; of one pool or status, or all."""
-        return list_tokens(self._live.values(), self._pools, pool=pool, status=status)
+        return list_tokens(self._live.values(), self.pools, pool=pool, status=status)
 
     def view(self, token: str, state: TokenState | None = None) -> TokenView | None:
         """Return the row of one token, masked; None: there is none.
@@ -86,30 +75,26 @@ class TokenStore:
         record = self._live.get(token)
         if record is None:
             return None
-        return to_view(replace(record, state=state) if state else record, self._pools)
+        return to_view(replace(record, state=state) if state else record, self.pools)
 
     def export(self, form: ExportForm, *, ids: Collection[str] | None = None) -> str:
         """Return tokens with their credentials in the clear; *ids* None: all but deleted ones."""
         chosen = [record for record in list(self._live.values()) if ids is None or record.id in ids]
-        return export_tokens(chosen, form, self._pools)
+        return export_tokens(chosen, form, self.pools)
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Have *listener* told of every edit; the result ends that, and may be called twice.
-
-        Listeners run one after the other, in the order of the edits, before the edit returns, and
-        even if it is cancelled then. They must not edit. What one raises reaches the caller of the
-        edit, which stays committed.
-        """
-        self._listeners.append(listener)
-
-        def end() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
-
-        return end
+    async def note_export(self) -> None:
+        """Have the audit trail tell of an export, which changes nothing itself (F-CFG-09)."""
+        async with self._database.write():
+            pass
 
     async def import_text(
-        self, text: str | bytes, *, pool: str | None = None, mode: ImportMode = "add"
+        self,
+        text: str | bytes,
+        *,
+        pool: str | None = None,
+        mode: ImportMode = "add",
+        labels: Labels | None = None,
+        plausible: bool = False,
     ) -> ImportReport:
         """Take in the tokens of *text*, in any form of F-MIG-01; all of the usable ones or none.
 
@@ -117,31 +102,107 @@ class TokenStore:
             text: A file, or what was pasted.
             pool: For entries that name none; None: the default pool.
             mode: What happens to tokens that are there already.
+            labels: For all entries.
+            plausible: Texts in JSON must look like tokens too; lines always must.
 
         Raises:
             ValueError: No upstream declares *pool*; nothing was changed.
             StoreUnavailable: Nothing was changed.
         """
-        prepare = partial(importing.prepare, text, pool=pool, specs=self._specs, vault=self._vault)
-        prepared = await anyio.to_thread.run_sync(prepare)
+        prepared = await self._prepared(text, pool, labels, plausible=plausible)
+        return await self._carry_out(prepared, planning.rules_of(mode, prepared))
+
+    async def preview_import(
+        self, text: str | bytes, *, pool: str | None = None, mode: ImportMode = "add"
+    ) -> ImportReport:
+        """Return the report that `import_text` would make now, and change nothing.
+
+        Raises:
+            ValueError: No upstream declares *pool*.
+        """
+        prepared = await self._prepared(text, pool)
+        rules = planning.rules_of(mode, prepared)
+        return (await self._planned(prepared, rules, self._live | self._deleted))[1]
+
+    async def replace_pools(
+        self, body: bytes, *, merge: bool = False, allow_empty: bool = False
+    ) -> ImportReport | None:
+        """Make the pools that *body* names what it says (F-ADM-06).
+
+        Tokens that are not in it are deleted; those that are change only in what operators set and
+        the body names; new ones are added. An entry that cannot be read keeps all from deletion.
+
+        Args:
+            body: JSON by pool; ids and masks beside ids stand for credentials.
+            merge: Delete nothing.
+            allow_empty: A body without any token is meant: it deletes those of the pools it names,
+                all of them if it names none. Otherwise the result is None, and nothing happens.
+
+        Raises:
+            msgspec.DecodeError: Not of this form.
+            StoreUnavailable: Nothing was changed.
+        """
+        read = partial(replacing.read_posted, body, self._live | self._deleted)
+        posted = await anyio.to_thread.run_sync(read)
+        if not posted.entries and not allow_empty:
+            return None
+        named = posted.pools or tuple({record.pool for record in self._live.values()})
+        prepared = await self._prepared(posted.text)
+        rules = replacing.rules_for(prepared, named, self.pools, merge=merge)
+        return await self._carry_out(prepared, rules, narrow=replacing.as_edit)
+
+    async def edit(
+        self,
+        token: str,
+        change: Change,
+        *,
+        revision: int | None = None,
+        credential: str | None = None,
+    ) -> TokenRecord:
+        """Change one token and return it.
+
+        Args:
+            token: Short id.
+            change: What shall be different.
+            revision: Of the record that the operator saw; None: whatever it is by now.
+            credential: Takes the place of the present one: the token has another id then, and its
+                counters. None: it stays.
+
+        Raises:
+            ObjectNotFound: There is no such token.
+            Conflict: It has changed meanwhile.
+            InvalidRequest: The credential belongs to another token.
+            ValueError: The credential cannot be used.
+            StoreUnavailable: Nothing was changed.
+        """
         async with self._editing:
-            plan = partial(
-                importing.plan,
-                prepared,
-                self._live | self._deleted,
-                mode=mode,
-                now_ms=self._now_ms(),
-            )
-            edits, report = await anyio.to_thread.run_sync(plan)
+            record = self._live.get(token)
+            if record is None:
+                raise ObjectNotFound("There is no such account.", code="not_found")
+            if revision not in {None, record.revision}:
+                message = "The account was changed meanwhile. Read it again."
+                raise Conflict(message, code="revision_conflict")
+            edit = edited(record, change)
+            edits = [edit] if edit else []
+            if credential is not None:
+                token, edits = self._renewed(record, edit, credential)
             await self._commit(edits)
-        return report
+        return self._live[token]
+
+    async def edit_many(self, ids: Sequence[str], change: Change) -> list[str]:
+        """Change tokens, all in one transaction; return the ids that were found."""
+        async with self._editing:
+            found = _chosen(self._live, ids)
+            edits = (edited(record, change) for record in found)
+            await self._commit([edit for edit in edits if edit])
+        return [record.id for record in found]
 
     async def set_enabled(self, ids: Collection[str], *, enabled: bool) -> list[str]:
         """Disable tokens, or make them active whatever they were; return the ids that were found.
 
         Making active ends a cool-down and forgets failures.
         """
-        change = _activated if enabled else _disabled
+        change = activated if enabled else disabled
         async with self._editing:
             found = _chosen(self._live, ids)
             await self._commit(
@@ -164,7 +225,7 @@ class TokenStore:
             record = self._live.get(token)
             if record is None or record.state.status != "expired":
                 return False
-            await self._commit([Edit(record=_revised(record), change_state=_activated)])
+            await self._commit([Edit(record=_revised(record), change_state=activated)])
         return True
 
     async def delete(self, ids: Collection[str]) -> list[str]:
@@ -172,7 +233,7 @@ class TokenStore:
         async with self._editing:
             found = _chosen(self._live, ids)
             now_ms = self._now_ms()
-            await self._commit([Edit(record=importing.deleted(record, now_ms)) for record in found])
+            await self._commit([Edit(record=planning.deleted(record, now_ms)) for record in found])
         return [record.id for record in found]
 
     async def restore(self, ids: Collection[str]) -> list[str]:
@@ -198,85 +259,58 @@ class TokenStore:
                 del self._deleted[token_id]
         return len(ids)
 
-    async def write_states(self, states: Sequence[TokenState]) -> None:
-        """Commit what calls changed, in one transaction; then `records` shows it.
-
-        For the scheduler's home. Only operators disable and enable: a state that was on its way
-        while one did so keeps its numbers and loses its status. Erased tokens are passed over.
-
-        Raises:
-            StoreUnavailable: Nothing was written; the same states may be sent again.
-        """
-        async with self._database.write() as connection:
-            merged = [
-                _as_operator_wants(state, record.state)
-                for state in states
-                if (record := self._find(state.id))
-            ]
-            await ledger.write_states(connection, [to_state_row(state) for state in merged])
-        for state in merged:
-            self._put_state(state)
-
-    async def _commit(self, edits: Sequence[Edit]) -> None:
-        """Write edits in one transaction, keep them, tell the listeners; needs ``_editing``."""
-        if not edits:
-            return
-        rows = await anyio.to_thread.run_sync(self._sealed, [edit.record for edit in edits])
-        async with self._database.write() as connection:
-            records: list[TokenRecord] = []
-            for start in range(0, len(edits), ROWS):
-                portion = slice(start, start + ROWS)
-                records += await self._write(connection, edits[portion], rows[portion])
-        for record in records:
-            self._keep(record)
-        # Whoever asked may have gone, yet the scheduler must hear of what is committed.
-        with anyio.fail_after(_TELLING_S, shield=True):
-            for listener in tuple(self._listeners):
-                await listener(records)
-
-    async def _write(
-        self, connection: Transaction, edits: Sequence[Edit], rows: Sequence[queries.TokenRow]
-    ) -> list[TokenRecord]:
-        """Write some edits and their sealed rows; return the records as they are to be kept."""
-        # Only now, so that no state is lost that was written while we sealed.
-        records = [self._with_state(edit) for edit in edits]
-        changes = list(zip(edits, rows, records, strict=True))
-        await queries.insert_tokens(
-            connection,
-            [row for edit, row, _ in changes if edit.new],
-            [to_state_row(record.state) for edit, _, record in changes if edit.new],
+    async def _prepared(
+        self,
+        text: str | bytes,
+        pool: str | None = None,
+        labels: Labels | None = None,
+        *,
+        plausible: bool = False,
+    ) -> Prepared:
+        prepare = partial(
+            importing.prepare,
+            text,
+            pool=pool,
+            specs=self._specs,
+            vault=self._vault,
+            labels=labels,
+            plausible=plausible,
         )
-        await queries.update_tokens(connection, [row for edit, row, _ in changes if not edit.new])
-        changed = [
-            to_state_row(record.state)
-            for edit, _, record in changes
-            if edit.change_state and not edit.new
-        ]
-        await ledger.write_states(connection, changed)
-        return records
+        return await anyio.to_thread.run_sync(prepare)
 
-    def _sealed(self, records: Iterable[TokenRecord]) -> list[queries.TokenRow]:
-        return [to_token_row(record, self._vault) for record in records]
+    async def _planned(
+        self, prepared: Prepared, rules: Rules, known: Mapping[str, TokenRecord]
+    ) -> tuple[list[Edit], ImportReport]:
+        plan = partial(planning.plan, prepared, known, rules=rules, now_ms=self._now_ms())
+        return await anyio.to_thread.run_sync(plan)
 
-    def _with_state(self, edit: Edit) -> TokenRecord:
-        current = self._find(edit.record.id)
-        state = current.state if current else edit.record.state
-        return replace(edit.record, state=edit.change_state(state) if edit.change_state else state)
+    async def _carry_out(
+        self,
+        prepared: Prepared,
+        rules: Rules,
+        *,
+        narrow: Callable[[Prepared, Mapping[str, TokenRecord]], Prepared] = lambda one, _: one,
+    ) -> ImportReport:
+        async with self._editing:
+            known = self._live | self._deleted
+            edits, report = await self._planned(narrow(prepared, known), rules, known)
+            await self._commit(edits)
+        return report
 
-    def _find(self, token_id: str) -> TokenRecord | None:
-        return self._live.get(token_id) or self._deleted.get(token_id)
-
-    def _keep(self, record: TokenRecord) -> None:
-        home, other = self._live, self._deleted
-        if record.deleted_at_ms is not None:
-            home, other = other, home
-        other.pop(record.id, None)
-        home[record.id] = record
-
-    def _put_state(self, state: TokenState) -> None:
-        record = self._find(state.id)
-        if record:
-            self._keep(replace(record, state=state))
+    def _renewed(
+        self, record: TokenRecord, edit: Edit | None, pasted: str
+    ) -> tuple[str, list[Edit]]:
+        """Return the id that the token has with another credential, and the edits."""
+        credential = importing.clean(pasted, self._specs.get(record.upstream))
+        token = importing.new_id(credential, record.upstream, self._vault)
+        if token == record.id:
+            return token, [edit] if edit else []
+        if token in self._live:
+            message = "Another account has this credential already."
+            raise InvalidRequest(message, code="duplicate_key", param="new_token")
+        old = self._with_state(edit) if edit else record
+        new = replace(old, id=token, credential=Secret(credential))
+        return token, succeeded(record, new, self._deleted.get(token), now_ms=self._now_ms())
 
     def _now_ms(self) -> int:
         return int(self._clock.now().timestamp() * 1000)
@@ -288,25 +322,3 @@ def _chosen(records: Mapping[str, TokenRecord], ids: Collection[str]) -> list[To
 
 def _revised(record: TokenRecord) -> TokenRecord:
     return replace(record, revision=record.revision + 1)
-
-
-def _activated(state: TokenState) -> TokenState:
-    return replace(
-        state,
-        status="active",
-        state_reason=None,
-        cooldown_until_ms=None,
-        cooldown_level=0,
-        fail_count=0,
-        last_fail_reason=None,
-    )
-
-
-def _disabled(state: TokenState) -> TokenState:
-    return replace(state, status="disabled", state_reason="operator")
-
-
-def _as_operator_wants(state: TokenState, current: TokenState) -> TokenState:
-    if "disabled" in {state.status, current.status}:
-        return replace(state, status=current.status, state_reason=current.state_reason)
-    return state

@@ -10,7 +10,7 @@ import pytest
 
 from core.media.library import MB, MP4, PNG, Library, one, whole
 from grokgate.errors import EmptyResponse, ObjectNotFound, StoreUnavailable, UpstreamError
-from grokgate.media.pictures import LIMIT_BYTES
+from grokgate.media.keeping import LIMIT_BYTES
 from grokgate.upstream import Blob
 
 pytestmark = pytest.mark.anyio

@@ -11,7 +11,8 @@ from msgspec import Struct
 from grokgate.errors import StoreUnavailable
 from grokgate.scheduler.home import Lease, Settled, Want
 from grokgate.scheduler.memory import MemoryHome
-from grokgate.settings.core import LimitsSettings, TokenSettings
+from grokgate.settings.limits import LimitsSettings
+from grokgate.settings.token import TokenSettings
 from grokgate.testing.clock import FakeClock
 from grokgate.testing.upstream import FakeUpstream
 from grokgate.tokens.record import TokenRecord, TokenState

@@ -10,7 +10,8 @@ from msgspec import Struct
 from grokgate.errors import NoTokenAvailable
 from grokgate.scheduler.home import Lease, Want
 from grokgate.scheduler.memory import MemoryHome
-from grokgate.settings.core import LimitsSettings, TokenSettings
+from grokgate.settings.limits import LimitsSettings
+from grokgate.settings.token import TokenSettings
 from grokgate.testing.clock import FakeClock
 from grokgate.testing.upstream import FakeUpstream
 from grokgate.tokens.record import Bucket, TokenRecord, TokenState

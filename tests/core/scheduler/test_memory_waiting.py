@@ -8,7 +8,7 @@ import pytest
 from core.scheduler.memory_world import MakeToken, Setting, Settings
 from grokgate.errors import NoTokenAvailable, Overloaded
 from grokgate.scheduler.home import Lease
-from grokgate.settings.core import LimitsSettings
+from grokgate.settings.limits import LimitsSettings
 from grokgate.upstream import Kind, Stage
 
 pytestmark = pytest.mark.anyio

@@ -81,3 +81,12 @@ def test_incident_freezes_penalties(four: Setting) -> None:
 
     assert four.entry("c").status == "active"
     assert four.penalties.incidents.active("web")
+
+
+def test_account_expires_in_the_log_once(four: Setting) -> None:
+    dead = Observation(operation="survey", kind=Kind.AUTH_DEAD, stage=Stage.REFUSED)
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(2):
+            four.penalties.retire(four.entry("a"), dead, four.now)
+
+    assert [line["event"] for line in logs] == ["token_expired"]

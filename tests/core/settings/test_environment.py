@@ -131,7 +131,7 @@ def test_sqlite_has_two_names(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "text"),
-    [("mysql", "import"), ("redis", "import"), ("pgsql", "SQLite only"), ("oracle", "Unknown")],
+    [("mysql", "migrate"), ("redis", "migrate"), ("pgsql", "SQLite only"), ("oracle", "Unknown")],
 )
 def test_storage_that_is_not_there_is_refused(tmp_path: Path, kind: str, text: str) -> None:
     with pytest.raises(StartupError, match=text):

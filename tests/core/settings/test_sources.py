@@ -1,5 +1,6 @@
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -48,12 +49,12 @@ def test_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_unknown_key_is_reported_by_name_only(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text('[app]\napp_key = "hunter2"\n"x.y" = 1\n')
+    (tmp_path / "config.toml").write_text('[app]\nsecret_word = "hunter2"\n"x.y" = 1\n')
 
     layer = read_file_layer(tmp_path, FIELDS)
 
     assert layer.warnings == (
-        "app.app_key is no setting; it is kept and has no effect",
+        "app.secret_word is no setting; it is kept and has no effect",
         "app.x.y is no setting; it is kept and has no effect",
     )
 
@@ -102,6 +103,15 @@ def test_variable_that_names_no_setting_is_reported() -> None:
 
     assert layer.values == {}
     assert layer.warnings == ("environment variable GROKGATE__GROK__TIMEOOUT names no setting",)
+
+
+@pytest.mark.parametrize("address", ["https://joe:secret@collector.example", "collector.example"])
+def test_address_of_a_collector_holds_no_password(load: Any, address: str) -> None:
+    store = load(f"[telemetry]\notlp_endpoint = '{address}'\n")
+
+    assert store.snapshot.telemetry.otlp_endpoint == ""
+    assert "secret" not in repr(store.snapshot.warnings)
+    assert "telemetry.otlp_endpoint" in repr(store.snapshot.warnings)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from structlog.testing import LogCapture
 from grokgate.errors import ConfigFileError, PluginError, StartupError
 from grokgate.plugin.records import Settings
 from grokgate.settings import Declaration, SettingsStore, Snapshot
-from grokgate.settings.core import GrokSettings
 from grokgate.settings.document import TEMPLATE
+from grokgate.settings.grok import GrokSettings
 from grokgate.upstream import ActiveProfile
 
 pytestmark = pytest.mark.anyio

@@ -143,3 +143,20 @@ def test_mask_posted_back_means_the_stored_secret() -> None:
 
     assert unmask("…abcdef", secret) == secret
     assert unmask(["…abcdef", "sk-new"], (secret,)) == [secret, "sk-new"]
+
+
+def test_masks_are_exchanged_in_their_order() -> None:
+    stored = ("sk-aaaaaaaa-same-end", "sk-bbbbbbbb-same-end", "short")
+    masks = [mask(item) for item in stored]
+
+    assert unmask([*masks, "sk-new"], stored) == [*stored, "sk-new"]
+    assert unmask(masks[2:], stored) == ["short"]
+    assert unmask(f"{masks[2]}, sk-new", stored) == ["short", "sk-new"]
+
+
+@pytest.mark.parametrize("raw", [["…me-end"], ["…other1"], "…other1"])
+def test_mask_that_does_not_name_one_stored_secret_is_refused(raw: Any) -> None:
+    stored = ("sk-aaaaaaaa-same-end", "sk-bbbbbbbb-same-end")
+
+    with pytest.raises(BadValueError):
+        unmask(raw, stored)

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from grokgate.storage import Database
 from grokgate.testing.clock import FakeClock
 from grokgate.tokens import Bucket, ImportReport, TokenRecord, TokenStore
-from grokgate.tokens.importing import ImportMode, plan, prepare
+from grokgate.tokens.importing import prepare
+from grokgate.tokens.planning import ImportMode, plan, rules_of
 from grokgate.upstream import UpstreamSpec
 from grokgate.vault import Vault
 
@@ -274,6 +275,6 @@ def test_hostile_text_is_planned_without_error(
     specs: dict[str, UpstreamSpec], vault: Vault, text: str | bytes
 ) -> None:
     prepared = prepare(text, pool=None, specs=specs, vault=vault)
-    edits, report = plan(prepared, {}, mode="replace", now_ms=1)
+    edits, report = plan(prepared, {}, rules=rules_of("replace", prepared), now_ms=1)
 
     assert len(edits) == len(report.added)

@@ -45,8 +45,9 @@ DONE = Observation(operation="", kind=Kind.OK, stage=Stage.CONTENT)
 class Limits:
     """An attempt that notes what the driver says."""
 
-    def __init__(self, seconds: float = 5.0) -> None:
-        self.first_s = self.idle_s = seconds
+    def __init__(self, first_s: float, idle_s: float) -> None:
+        self.first_s = first_s
+        self.idle_s = idle_s
         self.sent_count = 0
         self.drift: list[tuple[str, str]] = []
 
@@ -91,7 +92,8 @@ async def world(
     log: Any,
     clock: Any,
     tier: str = "super",
-    limit_s: float = 5.0,
+    first_s: float = 5.0,
+    idle_s: float = 5.0,
     **settings: Any,
 ) -> AsyncIterator[World]:
     """Open the driver on an account of *tier* of a fresh sandbox."""
@@ -106,7 +108,7 @@ async def world(
         )
         context = UpstreamContext(settings=lambda: own, log=log, clock=clock)
         acting = Account(id="a1", pool="ssoSuper", credential=Secret(account.token))
-        limits = Limits(limit_s)
+        limits = Limits(first_s, idle_s)
         async with open_driver(context) as driver, driver.session(acting, wire, limits) as session:
             yield World(sandbox, base, account, session, limits)
 

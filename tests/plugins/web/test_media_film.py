@@ -240,7 +240,7 @@ async def test_fault_is_observed_as_expected(
 
 async def test_silence(log: Any, clock: Any) -> None:
     fault = faults.Pace(stall="line", lines=7)
-    async with world("2026-08", FILM, log=log, clock=clock, limit_s=0.3) as here:
+    async with world("2026-08", FILM, log=log, clock=clock, idle_s=0.3) as here:
         here.sandbox.rules.add(fault, endpoint="chat")
         _, observed = await played(here.session.film(WAVES))
 

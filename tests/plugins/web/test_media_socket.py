@@ -19,6 +19,9 @@ from grokgate.upstream import (
     Started,
     Wire,
 )
+from grokgate_web.imagine import told_apart
+from grokgate_web.profile_files import load_profile
+from grokgate_web.settings import WebSettings
 from plugins.web.media_world import DONE, PROTOCOLS, SOCKET, content, of, played, world
 
 pytestmark = pytest.mark.anyio
@@ -133,7 +136,7 @@ WITHHELD = [
 @pytest.mark.parametrize(("protocol", "style"), WITHHELD)
 async def test_withheld_pictures(protocol: Any, style: Any, log: Any, clock: Any) -> None:
     wanted = kites(f"a kite\n@sim fault=moderation style={style}")
-    async with world(protocol, SOCKET, log=log, clock=clock, limit_s=0.3) as here:
+    async with world(protocol, SOCKET, log=log, clock=clock, first_s=1.5, idle_s=0.3) as here:
         events, observed = await played(here.session.imagine(wanted))
 
     assert faults.Moderation(style=style).expected.admits(observed)
@@ -161,7 +164,7 @@ async def test_other_pictures_stand_in_for_withheld_ones(
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 async def test_fewer_pictures_than_asked_for(protocol: Any, log: Any, clock: Any) -> None:
     wanted = kites("a kite\n@sim fault=partial_images deliver=1")
-    async with world(protocol, SOCKET, log=log, clock=clock, limit_s=0.3) as here:
+    async with world(protocol, SOCKET, log=log, clock=clock, idle_s=0.3) as here:
         events, outcome = await played(here.session.imagine(wanted))
 
     assert (outcome, len(of(events, ImageReady)), events[-1]) == (DONE, 1, Finished())
@@ -235,7 +238,7 @@ async def test_pictures_before_a_loss_count(log: Any, clock: Any) -> None:
 
 
 async def test_silence_from_the_beginning(log: Any, clock: Any) -> None:
-    async with world("2026-08", SOCKET, log=log, clock=clock, limit_s=0.2) as here:
+    async with world("2026-08", SOCKET, log=log, clock=clock, first_s=1.5) as here:
         here.sandbox.rules.add(faults.WsSilence(), endpoint="imagine")
         _, observed = await played(here.session.imagine(kites()))
 
@@ -260,10 +263,33 @@ async def test_size_decides_where_nothing_tells_a_status(
     option: str, log: Any, clock: Any, *, final: bool
 ) -> None:
     """Table 13.8."""
-    async with world("2026-02", SOCKET, log=log, clock=clock, limit_s=0.3) as here:
+    async with world("2026-02", SOCKET, log=log, clock=clock, idle_s=0.3) as here:
         events, _ = await played(here.session.imagine(kites(f"a kite\n@sim {option}")))
 
     assert bool(of(events, ImageReady)) == final
+
+
+@pytest.mark.parametrize(("nsfw", "final"), [(True, True), (False, False)])
+async def test_operator_says_what_an_adult_picture_is(
+    log: Any, clock: Any, *, nsfw: bool, final: bool
+) -> None:
+    """As older configurations did (F-MIG-09)."""
+    wanted = kites("a kite\n@sim final_chars=60000", nsfw=nsfw)
+    own: dict[str, Any] = {"nsfw_final_over": 50_000, "nsfw_final_s": 3.0}
+    async with world("2026-02", SOCKET, log=log, clock=clock, idle_s=0.3, **own) as here:
+        events, _ = await played(here.session.imagine(wanted))
+
+    assert bool(of(events, ImageReady)) == final
+
+
+async def test_what_the_operator_leaves_open_the_profile_says() -> None:
+    socket = load_profile("2026-08").images.socket
+    settings = WebSettings(nsfw_grace_s=4.0, nsfw_medium_over=7)
+
+    told = told_apart(socket, settings)
+
+    assert (told.grace_s, told.medium_over) == (4.0, 7)
+    assert (told.blocked_s, told.final_over) == (15, 100_000)
 
 
 async def test_status_decides_where_it_is_told(log: Any, clock: Any) -> None:

@@ -284,6 +284,76 @@ async def test_file_that_breaks_off_is_truncated(server: Any, opened: Any) -> No
 
     assert found == [b"pic"]
     assert failure == Observation(operation="fetch", kind=Kind.TRUNCATED, stage=Stage.CONTENT)
+    assert len(server.visits) == 4
+
+
+async def test_file_that_breaks_off_is_continued_on_condition(server: Any, opened: Any) -> None:
+    async def script(visit: Any) -> None:
+        if len(server.visits) == 1:
+            await visit.head(200, IMAGE, 'ETag: "e"')
+            await visit.send(b"pic")
+            visit.writer.close()
+        else:
+            await visit.reply(b"ture", 206, IMAGE, 'ETag: "e"', "Content-Range: bytes 3-6/7")
+
+    server.script = script
+    async with opened() as session:
+        found, failure = await read(session.fetch(asset()))
+
+    first, second = server.visits
+    assert (b"".join(found), failure) == (b"picture", None)
+    assert "range" not in first.headers
+    assert (second.headers["range"], second.headers["if-range"]) == ("bytes=3-", '"e"')
+    assert second.headers["cookie"] == first.headers["cookie"]
+
+
+async def test_file_without_a_validator_is_compared_with_what_came(
+    server: Any, opened: Any
+) -> None:
+    async def script(visit: Any) -> None:
+        if len(server.visits) == 1:
+            await visit.head(200, IMAGE)
+            await visit.send(b"pic")
+            visit.writer.close()
+        else:
+            await visit.reply(b"picture", 200, IMAGE)
+
+    server.script = script
+    async with opened() as session:
+        found, failure = await read(session.fetch(asset()))
+
+    assert (b"".join(found), failure) == (b"picture", None)
+    assert "range" not in server.visits[1].headers
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "lines"),
+    [
+        (200, b"another", ()),
+        (200, b"another", ('ETag: "f"',)),
+        (206, b"ture", ('ETag: "f"', "Content-Range: bytes 3-6/7")),
+        (206, b"ture", ('ETag: "e"', "Content-Range: bytes 2-5/7")),
+        (206, b"ture", ('ETag: "e"',)),
+    ],
+)
+async def test_bytes_of_another_file_are_never_passed_on(
+    server: Any, opened: Any, status: int, body: bytes, lines: tuple[str, ...]
+) -> None:
+    async def script(visit: Any) -> None:
+        if len(server.visits) == 1:
+            await visit.head(200, IMAGE, 'ETag: "e"')
+            await visit.send(b"pic")
+            visit.writer.close()
+        else:
+            await visit.reply(body, status, IMAGE, *lines)
+
+    server.script = script
+    async with opened() as session:
+        found, failure = await read(session.fetch(asset()))
+
+    assert b"".join(found) == b"pic"
+    assert failure == Observation(operation="fetch", kind=Kind.MALFORMED, stage=Stage.CONTENT)
+    assert len(server.visits) == 2
 
 
 async def test_silence_ends_a_download(

@@ -276,4 +276,11 @@ def test_settings_keep_their_historic_keys() -> None:
         if isinstance(field.type, msgspec.inspect.Metadata) and field.type.extra
     }
 
-    assert keys == {field.name: f"grok.{field.name}" for field in kinds.fields}
+    adult = {
+        "nsfw_final_s": "final_timeout",
+        "nsfw_grace_s": "blocked_grace_seconds",
+        "nsfw_medium_over": "medium_min_bytes",
+        "nsfw_final_over": "final_min_bytes",
+    }
+    named = {field.name: f"grok.{field.name}" for field in kinds.fields}
+    assert keys == named | {name: f"plugins.images_nsfw.{key}" for name, key in adult.items()}

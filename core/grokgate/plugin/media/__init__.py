@@ -4,6 +4,8 @@ from grokgate.plugin.media.answering import Answering, PictureText
 from grokgate.plugin.media.asking import MOST_STREAMED, Asked, check
 from grokgate.plugin.media.configs import Configs, ImageConfig, VideoConfig
 from grokgate.plugin.media.conversing import UNREAD, MediaWish, check_turn, last_turn, open_turn
+from grokgate.plugin.media.fast import FAST, FastSettings, fixed
+from grokgate.plugin.media.incoming import Incoming
 from grokgate.plugin.media.inline import Illustrated
 from grokgate.plugin.media.markdown import picture_line, poster_link, video_tag
 from grokgate.plugin.media.pictures import METHOD_NAMES, Pictures, open_pictures
@@ -41,6 +43,7 @@ from grokgate.plugin.media.videos import (
 from grokgate.plugin.media.wire import CompletedImage, ImagesReply, PictureOptions, PromptedRequest
 
 __all__ = [
+    "FAST",
     "METHOD_NAMES",
     "MOST_STREAMED",
     "RATIOS",
@@ -50,10 +53,12 @@ __all__ = [
     "CompletedImage",
     "Configs",
     "Continued",
+    "FastSettings",
     "Film",
     "Illustrated",
     "ImageConfig",
     "ImagesReply",
+    "Incoming",
     "Made",
     "MediaWish",
     "Method",
@@ -83,6 +88,7 @@ __all__ = [
     "check_options",
     "check_turn",
     "check_video",
+    "fixed",
     "last_turn",
     "may_continue",
     "nearest",

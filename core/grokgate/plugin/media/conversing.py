@@ -16,6 +16,7 @@ from grokgate.plugin.media.answering import Answering
 from grokgate.plugin.media.answers import PicturesAnswer, VideoAnswer
 from grokgate.plugin.media.asking import check
 from grokgate.plugin.media.configs import Configs, ImageConfig, VideoConfig
+from grokgate.plugin.media.fast import fixed
 from grokgate.plugin.media.pictures import open_pictures
 from grokgate.plugin.media.records import Wish
 from grokgate.plugin.media.reply import asked_for
@@ -130,6 +131,7 @@ def _wish(
     ratio = _PICTURE_RATIO if offer.card.capability == "image" else None
     try:
         check(options, text)
+        options = fixed(options, offer, ctx.shared)
         asked = asked_for(ctx, options, text, offer, default_ratio=ratio)
     except InvalidRequest as error:
         names = {"prompt": param, "stream": "stream"}

@@ -20,6 +20,7 @@ from grokgate.openai.made import MadeText
 from grokgate.plugin.context import MediaRef, PluginContext
 from grokgate.plugin.emulated import Emulated
 from grokgate.plugin.media.answering import Answering, PictureText, no_answer
+from grokgate.plugin.media.incoming import Incoming
 from grokgate.plugin.media.intake import Intake
 from grokgate.plugin.media.markdown import picture_line
 from grokgate.plugin.media.words import has_links, video_text
@@ -146,8 +147,7 @@ class Illustrated(Answering):
         if isinstance(made, VideoReady):
             return MadeText(text=before + await self._video(made))
         with _within(_PICTURE_S):
-            async with aclosing(self._answer.fetch(made.asset)) as source:
-                picture = await intake.take(source, made.slot, account=made.asset.account)
+            picture = await intake.take(made.asset, self._answer.fetch, made.slot)
         if picture is None:
             return None
         return PictureText(text=before + picture_line(picture), picture=picture)
@@ -155,15 +155,15 @@ class Illustrated(Answering):
     async def _video(self, made: VideoReady) -> str:
         with _within(_VIDEO_S):
             video = await self._saved(made.asset, "video")
-        return video_text(self._ctx.shared, video, await self._poster(made.poster))
+        return video_text(self._ctx.shared, video, await self._poster(made.poster, video))
 
-    async def _poster(self, poster: Asset | None) -> MediaRef | None:
+    async def _poster(self, poster: Asset | None, video: MediaRef) -> MediaRef | None:
         """Keep the picture of a video, if it can be had."""
         if poster is None:
             return None
         try:
             with _within(_PICTURE_S):
-                return await self._saved(poster, "image")
+                return await self._saved(poster, "image", preview_of=video.name)
         except GatewayError as error:
             self._lost("video_poster_lost", error)
             return None
@@ -171,10 +171,12 @@ class Illustrated(Answering):
     def _lost(self, what: str, error: GatewayError) -> None:
         self._ctx.log.warning(what, error=error.code, reason=error.message)
 
-    async def _saved(self, asset: Asset, kind: Literal["image", "video"]) -> MediaRef:
+    async def _saved(
+        self, asset: Asset, kind: Literal["image", "video"], *, preview_of: str = ""
+    ) -> MediaRef:
         media = self._ctx.media
-        async with aclosing(self._answer.fetch(asset)) as source:
-            ref = await media.save(source, kind=kind, owner=self._owner)
+        source = Incoming(asset, self._answer.fetch, preview_of=preview_of)
+        ref = await media.save(source, kind=kind, owner=self._owner)
         if not ref.mime.startswith(f"{kind}/"):
             await media.delete(ref.name, owner=self._owner)
             raise UpstreamError(f"The upstream's file is no {kind}.")

@@ -5,15 +5,20 @@ never kept.
 """
 
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterable
-from typing import Final
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from contextlib import aclosing
+from typing import Final, TypeAlias
 
 from grokgate.errors import EmptyResponse, UpstreamError
 from grokgate.openai.attachments import image_type
 from grokgate.plugin.context import Media
 from grokgate.plugin.media.header import HEAD_BYTES, dimensions
+from grokgate.plugin.media.incoming import Incoming
 from grokgate.plugin.media.records import Picture, Preview
+from grokgate.upstream import Asset
 
+Fetch: TypeAlias = Callable[[Asset], AsyncGenerator[bytes, None]]
+"""`Exchange.fetch`."""
 MOST_BYTES: Final = 50 << 20
 """Of one picture (S17)."""
 _TYPE_BYTES: Final = 16
@@ -37,21 +42,20 @@ class Intake:
         self._contents = contents
         self._seen: set[bytes] = set()
 
-    async def take(
-        self, source: AsyncIterable[bytes], slot: int, *, account: str
-    ) -> Picture | None:
-        """Read *source* to its end; None: the request has the same picture already.
+    async def take(self, asset: Asset, fetch: Fetch, slot: int) -> Picture | None:
+        """Read *asset* to its end; None: the request has the same picture already.
 
         Raises:
             UpstreamError: Empty, too large, or no picture; nothing was kept.
             StoreUnavailable: It cannot be kept.
         """
-        passing = _Passing(source, contents=self._contents)
+        passing = _Passing(contents=self._contents)
+        picture = Incoming(asset, fetch, through=passing.pieces)
         ref = None
         if self._links:
-            ref = await self._media.save(passing.pieces(), kind="image", owner=self._owner)
+            ref = await self._media.save(picture, kind="image", owner=self._owner)
         else:
-            await _drain(passing)
+            await _drain(picture)
         digest = passing.digest()
         if digest in self._seen:
             if ref is not None:
@@ -66,18 +70,18 @@ class Intake:
             mime=passing.mime,
             width=width,
             height=height,
-            account=account,
+            account=asset.account,
         )
 
 
-async def take_preview(source: AsyncIterable[bytes], slot: int, index: int) -> Preview:
+async def take_preview(asset: Asset, fetch: Fetch, slot: int, index: int) -> Preview:
     """Read an unfinished picture, which is never kept.
 
     Raises:
         UpstreamError: Empty, too large, or no picture.
     """
-    passing = _Passing(source, contents=True)
-    await _drain(passing)
+    passing = _Passing(contents=True)
+    await _drain(Incoming(asset, fetch, through=passing.pieces))
     width, height = passing.dimensions()
     return Preview(
         slot=slot,
@@ -92,18 +96,17 @@ async def take_preview(source: AsyncIterable[bytes], slot: int, index: int) -> P
 class _Passing:
     """Looks at a picture that passes by."""
 
-    def __init__(self, source: AsyncIterable[bytes], *, contents: bool) -> None:
-        self._source = source
+    def __init__(self, *, contents: bool) -> None:
         self._kept: list[bytes] | None = [] if contents else None
         self._head = bytearray()
         self._size = 0
         self._hash = hashlib.sha256()
         self.mime = ""
 
-    async def pieces(self) -> AsyncGenerator[bytes, None]:
-        """Pass the bytes on; the first ones once they are known to be those of a picture."""
+    async def pieces(self, source: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
+        """Pass *source* on; the first bytes once they are known to be those of a picture."""
         waiting = b""
-        async for piece in self._source:
+        async for piece in source:
             self._look_at(piece)
             waiting += piece
             if len(waiting) >= _TYPE_BYTES or self.mime:
@@ -145,6 +148,7 @@ class _Passing:
             raise UpstreamError("The upstream's file is no picture.")
 
 
-async def _drain(passing: _Passing) -> None:
-    async for _ in passing.pieces():
-        pass
+async def _drain(picture: Incoming) -> None:
+    async with aclosing(picture.fetched()) as pieces:
+        async for _ in pieces:
+            pass

@@ -17,7 +17,7 @@ from grokgate.errors import (
 )
 from grokgate.plugin.context import Exchange, PluginContext
 from grokgate.plugin.media.intake import Intake, take_preview
-from grokgate.plugin.media.order import Order, Slots, Terms, portions
+from grokgate.plugin.media.order import Order, Slots, portions
 from grokgate.plugin.media.records import Made, PictureEvent, PictureProgress
 from grokgate.upstream import Asset, ImagePreview, ImageReady, ImageRefused, Progress
 
@@ -36,12 +36,11 @@ class Making:
 
     Args:
         ctx: Of the plugin that asks.
-        terms: Of the client request.
-        order: Makes its calls, by one method.
+        order: Makes the calls of the client request, by one method.
     """
 
-    def __init__(self, ctx: PluginContext[Any], terms: Terms, order: Order) -> None:
-        wish = terms.wish
+    def __init__(self, ctx: PluginContext[Any], order: Order) -> None:
+        terms, wish = order.terms, order.terms.wish
         self.filled: set[int] = set()
         """Slots whose picture is there."""
         self.accounts: set[str] = set()
@@ -170,8 +169,7 @@ class Making:
             return
         self.accounts.add(asset.account)
         try:
-            source = exchange.fetch(asset)
-            picture = await self._intake.take(source, slot, account=asset.account)
+            picture = await self._intake.take(asset, exchange.fetch, slot)
         except GatewayError as error:
             self._errors.append(error)
             self._ctx.log.warning("picture_lost", error=error.code, reason=error.message)
@@ -187,7 +185,7 @@ class Making:
         if index >= self._wish.previews or slot in self.filled:
             return
         try:
-            preview = await take_preview(exchange.fetch(asset), slot, index)
+            preview = await take_preview(asset, exchange.fetch, slot, index)
         except UpstreamError:
             return
         self._previews[slot] += 1

@@ -1,10 +1,11 @@
 """Which calls make the pictures of a wish: methods, portions, prices. Pure."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final, TypeAlias, get_args
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from grokgate.errors import (
     ContentRefused,
@@ -72,12 +73,28 @@ def portions(count: int, method: Method, offer: Offer) -> list[Slots]:
     return [tuple(range(first, min(count, first + most))) for first in range(0, count, most)]
 
 
+def orders(terms: Terms, ways: Sequence[Method]) -> "list[Order]":
+    """Return what to try, one after the other where it is refused (F-IMG-05).
+
+    Sockets that are refused side by side are tried one at a time before another method is.
+    """
+    tried: list[Order] = []
+    for way in ways:
+        tried.append(Order(terms, way))
+        wish = terms.wish
+        several = len(portions(wish.count, way, terms.offer)) > 1 and wish.concurrency > 1
+        if way == "socket" and several:
+            alone = replace(terms, wish=replace(wish, concurrency=1))
+            tried.append(Order(alone, way))
+    return tried
+
+
 class Order:
     """Makes the calls of one client request by one method, and notes which were refused."""
 
     def __init__(self, terms: Terms, method: Method) -> None:
         self.method = method
-        self._terms = terms
+        self.terms = terms
         self._refused = 0
         """Attempts that the upstream provably did not accept."""
         self._begun = 0
@@ -85,12 +102,13 @@ class Order:
 
     def call(self, slots: Slots) -> Call:
         """Make the call for *slots*."""
-        terms = self._terms
+        terms = self.terms
         return Call(
             caller=terms.caller,
             card=terms.offer.card,
             send=self._send(self._request(len(slots))),
             outputs=len(slots),
+            wanted=terms.wish.count,
             repeatable=False,
             facts=self._facts(),
             prefer_tags=terms.rotation.prefer_tags,
@@ -113,7 +131,7 @@ class Order:
         return refused and self._refused > 0
 
     def _request(self, count: int) -> ImageRequest:
-        wish = self._terms.wish
+        wish = self.terms.wish
         return ImageRequest(
             prompt=self._prompt(wish),
             count=count,
@@ -127,16 +145,16 @@ class Order:
 
     def _prompt(self, wish: Wish) -> str:
         """Return the prompt; conversations can be told a ratio in words alone (F-IMG-07)."""
-        if self.method != "chat" or not (wish.size_named and self._terms.size_hint):
+        if self.method != "chat" or not (wish.size_named and self.terms.size_hint):
             return wish.prompt
         return f"{wish.prompt}, aspect ratio {wish.ratio}"
 
     def _facts(self) -> dict[str, str]:
         """Return what prices and windows follow from; ``limits.<method>_priced`` names the unit."""
         facts: dict[str, str] = {"method": self.method}
-        if self._terms.wish.nsfw:
+        if self.terms.wish.nsfw:
             facts["nsfw"] = "on"
-        priced = self._terms.offer.limits.get(f"{self.method}_priced")
+        priced = self.terms.offer.limits.get(f"{self.method}_priced")
         if isinstance(priced, str):
             facts["priced"] = priced
         return facts

@@ -15,7 +15,7 @@ from grokgate.errors import EmptyResponse, GatewayError, UpstreamError
 from grokgate.openai.usage import PER_ATTACHMENT, PER_MESSAGE, estimate
 from grokgate.plugin.context import Permit, PluginContext
 from grokgate.plugin.media.making import Making
-from grokgate.plugin.media.order import Order, Terms, methods
+from grokgate.plugin.media.order import Order, Terms, methods, orders
 from grokgate.plugin.media.records import (
     Method,
     PictureEvent,
@@ -74,28 +74,27 @@ async def open_pictures(
     )
     permit = await ctx.permits.take()
     try:
-        ways = (method,) if method else methods(offer, preferred=preferred)
-        return await _open(ctx, terms, ways, permit)
+        if method is not None:
+            return await _open(ctx, [Order(terms, method)], permit)
+        return await _open(ctx, orders(terms, methods(offer, preferred=preferred)), permit)
     except BaseException:
         permit.release()
         raise
 
 
-async def _open(
-    ctx: PluginContext[Any], terms: Terms, ways: Sequence[Method], permit: Permit
-) -> "Pictures":
-    """Try one method after the other."""
-    *first_ways, last = ways
-    for way in first_ways:
-        order = Order(terms, way)
+async def _open(ctx: PluginContext[Any], tried: Sequence[Order], permit: Permit) -> "Pictures":
+    """Try one order after the other."""
+    *first_ones, last = tried
+    for order in first_ones:
         try:
-            return await _begin(ctx, terms, order, permit)
+            return await _begin(ctx, order, permit)
         except GatewayError as error:
             if not order.turned_away(error):
                 raise _told(error) from error
-            ctx.log.warning("picture_method_refused", method=METHOD_NAMES[way], error=error.code)
+            name = METHOD_NAMES[order.method]
+            ctx.log.warning("picture_method_refused", method=name, error=error.code)
     try:
-        return await _begin(ctx, terms, Order(terms, last), permit)
+        return await _begin(ctx, last, permit)
     except GatewayError as error:
         raise _told(error) from error
 
@@ -175,13 +174,13 @@ class Pictures:
             self._permit.release()
 
 
-async def _begin(ctx: PluginContext[Any], terms: Terms, order: Order, permit: Permit) -> Pictures:
+async def _begin(ctx: PluginContext[Any], order: Order, permit: Permit) -> Pictures:
     """Open the calls and wait for the first news.
 
     Raises:
         GatewayError: There is none; *permit* is not released.
     """
-    making = Making(ctx, terms, order)
+    terms, making = order.terms, Making(ctx, order)
     try:
         making.start()
         first = await making.next()

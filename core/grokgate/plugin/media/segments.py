@@ -114,9 +114,15 @@ class Segments:
             references=() if place else wish.references,
             extends=None if chain is None else chain.asset.ref,
             original=None if chain is None else chain.original,
-            start_s=0.0 if chain is None else float(chain.seconds),
+            start_s=0.0 if chain is None else self._start_s(place, chain),
             upscale=plan.upscale and place == len(plan.lengths) - 1,
         )
+
+    def _start_s(self, place: int, chain: Continued) -> float:
+        """Return where a continuation begins: at the end, unless the client says otherwise."""
+        if place or self._wish.start_s is None:
+            return float(chain.seconds)
+        return self._wish.start_s
 
 
 class _Pace:

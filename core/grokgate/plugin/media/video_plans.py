@@ -69,14 +69,19 @@ class _Reach(Struct, frozen=True, kw_only=True):
 
     def plan(self, wanted: Length) -> Plan | None:
         """Return how they make it; None: they cannot."""
-        lengths = self.made_of(wanted.seconds)
-        usual = self.resolutions[0] if self.resolutions else wanted.resolution
-        resolution = wanted.resolution or usual
-        upscale = resolution in self.upscaled
-        if lengths is None or not (upscale or resolution in (*self.resolutions, usual)):
+        lengths, sharpness = self.made_of(wanted.seconds), self.sharpness(wanted.resolution)
+        if lengths is None or sharpness is None:
             return None
-        resolution = usual if upscale else resolution
+        resolution, upscale = sharpness
         return Plan(lengths=lengths, resolution=resolution, upscale=upscale, tier=self.tier)
+
+    def sharpness(self, wanted: str | None) -> tuple[str | None, bool] | None:
+        """Return the resolution to ask for, and whether it is sharpened then; None: neither."""
+        usual = self.resolutions[0] if self.resolutions else wanted
+        resolution = wanted or usual
+        if resolution in self.upscaled:
+            return usual, True
+        return (resolution, False) if resolution in (*self.resolutions, usual) else None
 
     def made_of(self, seconds: int) -> tuple[int, ...] | None:
         """Return the calls that make a length, or else one that makes the nearest to it."""
@@ -133,17 +138,28 @@ def may_continue(offer: Offer) -> bool:
     return offer.limits.get("extension") is True
 
 
-def continuation(seconds: int, offer: Offer, before: Plan) -> Plan:
+def continuation(wanted: Length, offer: Offer, before: Plan) -> Plan:
     """Return how the account that made a video by the plan *before* adds to it.
 
     Args:
-        seconds: To be added; the nearest length that one call makes is taken.
+        wanted: To be added; the nearest length that one call makes is taken, and the resolution
+            of the finished video where none is named.
         offer: Of a model whose videos may be continued.
         before: Of the finished video.
+
+    Raises:
+        InvalidRequest: ``unsupported_value``: the account cannot do that resolution.
     """
     reach = next(reach for reach in _reaches(offer, rounds=False) if reach.tier == before.tier)
-    length = _nearest(seconds, reach.lengths) if reach.lengths else seconds
-    return Plan(lengths=(length,), resolution=before.resolution, tier=before.tier)
+    seconds = _nearest(wanted.seconds, reach.lengths) if reach.lengths else wanted.seconds
+    sharpness = (before.resolution, False)
+    if wanted.resolution is not None:
+        found = reach.sharpness(wanted.resolution)
+        if found is None:
+            raise _unsupported(wanted.resolution_param)
+        sharpness = found
+    resolution, upscale = sharpness
+    return Plan(lengths=(seconds,), resolution=resolution, upscale=upscale, tier=before.tier)
 
 
 def _texts(offer: Offer, name: str) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from grokgate.upstream import Asset, Blob
 
 USUAL_S: Final = 6
 """Length of a video whose request names none."""
+_FRAME_S: Final = 1 / 24
 _PRESETS: Final = frozenset({"fun", "normal", "spicy", "custom"})
 _RESOLUTIONS: Final[Mapping[str, str]] = {
     "SD": "480p",
@@ -51,6 +52,8 @@ class VideoOptions(Struct, frozen=True, kw_only=True):
     preset: str | None = None
     references: int = 0
     """How many pictures it starts from."""
+    start_s: float | None = None
+    """Of a continuation: what of the finished video stays; None: all of it."""
     fields: Mapping[str, str] = {}
     """What the client calls fields where its words are others: ``{"seconds": "duration"}``."""
 
@@ -79,6 +82,15 @@ class VideoWish(Struct, frozen=True, kw_only=True):
     references: tuple[Blob, ...] = ()
     """Pictures to start from, the first one as the first frame; filled in after the checks."""
     continues: Continued | None = None
+    start_s: float | None = None
+    """Seconds of that one that stay; None: all."""
+
+    @property
+    def before_s(self) -> int:
+        """Whole seconds that the video has before anything is made."""
+        if self.start_s is not None:
+            return round(self.start_s)
+        return self.continues.seconds if self.continues else 0
 
 
 class Shared(Protocol):
@@ -145,11 +157,11 @@ def check_continuation(
     """Apply the rules to what is to be added to a finished video.
 
     Args:
-        options: Prompt and seconds; nothing else of them counts.
+        options: Prompt, seconds, start, ratio and resolution; nothing else of them counts.
         offer: Of a model whose videos may be continued (`may_continue`).
         continues: The finished video.
         before: How that was made.
-        ratio: Its ratio.
+        ratio: Its ratio, for where none is named.
 
     Raises:
         InvalidRequest: Names the field in ``param``.
@@ -158,11 +170,17 @@ def check_continuation(
     if seconds > LONGEST_S:
         message = f"At most {LONGEST_S} seconds can be added at once."
         _refuse(options, "seconds", message, code="integer_above_max_value")
+    wanted = Length(
+        seconds=seconds,
+        resolution=_resolution(options),
+        resolution_param=options.param("resolution"),
+    )
     return VideoWish(
         prompt=prompt,
-        plans=(continuation(seconds, offer, before),),
-        ratio=ratio,
+        plans=(continuation(wanted, offer, before),),
+        ratio=_ratio(options, offer) or ratio,
         continues=continues,
+        start_s=_start(options, continues),
     )
 
 
@@ -205,6 +223,17 @@ def _seconds(options: VideoOptions) -> int:
         given = int(given)
     check_length(given, param=options.param("seconds"))
     return given
+
+
+def _start(options: VideoOptions, continues: Continued) -> float | None:
+    """Return where a continuation begins; the last frame of a video ends a little after it."""
+    start_s = options.start_s
+    if start_s is None:
+        return None
+    if not 0 < start_s <= continues.seconds + _FRAME_S:
+        name, most = options.param("start_s"), continues.seconds
+        _refuse(options, "start_s", f"'{name}' must be above 0 and at most {most} seconds.")
+    return min(start_s, float(continues.seconds))
 
 
 def _resolution(options: VideoOptions) -> str | None:

@@ -26,6 +26,7 @@ from grokgate.errors import (
     UpstreamTimeout,
 )
 from grokgate.plugin.context import Exchange, MediaRef, Permit, PluginContext
+from grokgate.plugin.media.incoming import Incoming
 from grokgate.plugin.media.segments import Segments
 from grokgate.plugin.media.video_plans import Plan
 from grokgate.plugin.media.video_wish import Continued, VideoWish
@@ -233,7 +234,7 @@ class Film:
             return None
         try:
             with anyio.move_on_after(min(_POSTER_S, self._terms.left_s)):
-                return await self._save(ready.poster, "image")
+                return await self._save(ready.poster, "image", preview_of=video.name)
         except GatewayError as error:
             self._ctx.log.warning("video_poster_lost", error=error.code, reason=error.message)
         except BaseException:
@@ -244,15 +245,17 @@ class Film:
 
     def _made(self, ready: VideoReady, ref: MediaRef, poster: MediaRef | None) -> Video:
         before = self._terms.wish.continues
-        seconds = sum(self._plan.lengths[: len(self._ready)]) + (before.seconds if before else 0)
+        seconds = sum(self._plan.lengths[: len(self._ready)]) + self._terms.wish.before_s
         original = before.original if before else self._ready[0].asset.ref
         made = Continued(asset=ready.asset, original=original, seconds=seconds)
         return Video(ref=ref, poster=poster, seconds=seconds, made=made)
 
-    async def _save(self, asset: Asset, kind: Literal["image", "video"]) -> MediaRef:
+    async def _save(
+        self, asset: Asset, kind: Literal["image", "video"], *, preview_of: str = ""
+    ) -> MediaRef:
         """Keep a file while it streams through; one of another kind is no result."""
-        media, owner = self._ctx.media, self._terms.owner
-        source, keep_until = self._exchange.fetch(asset), self._terms.keep_until
+        media, owner, keep_until = self._ctx.media, self._terms.owner, self._terms.keep_until
+        source = Incoming(asset, self._exchange.fetch, preview_of=preview_of)
         ref = await media.save(source, kind=kind, owner=owner, keep_until=keep_until)
         if not ref.mime.startswith(f"{kind}/"):
             await media.delete(ref.name, owner=owner)

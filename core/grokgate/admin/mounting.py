@@ -1,0 +1,169 @@
+"""Mounts the admin API at its own address and at that of the predecessors (F-ADM)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from litestar import Request, Router
+from litestar.di import Provide
+from litestar.handlers import BaseRouteHandler
+from litestar.types import ASGIApp, Guard
+
+from grokgate.admin import (
+    adoption,
+    audit,
+    batch,
+    cache,
+    chores,
+    config,
+    downstream,
+    keys,
+    login,
+    logs,
+    metrics,
+    models,
+    online,
+    overview,
+    plugins,
+    py2,
+    requests,
+    sessions,
+    storage,
+    testing,
+    tokens,
+    tokens_edit,
+    tokens_files,
+    tokens_list,
+)
+from grokgate.admin.context import CurrentGateway, Operator
+from grokgate.admin.describing import Description, describing
+from grokgate.admin.guard import require_operator
+from grokgate.admin.setup_page import setup_page
+from grokgate.admin.trail import Trail
+from grokgate.gateway import Gateway
+from grokgate.http.auth import AsyncGuard
+from grokgate.http.body import StrictJson
+from grokgate.http.disconnect import CancelOnDisconnect
+from grokgate.storage.acting import Act
+
+BASE: Final = "/api/v1/admin"
+_ALIAS: Final = "/v1/admin"
+_PY2: Final = "/admin/api"
+_HANDLERS: Final[tuple[BaseRouteHandler, ...]] = (
+    *adoption.HANDLERS,
+    *audit.HANDLERS,
+    *batch.HANDLERS,
+    *cache.HANDLERS,
+    *chores.HANDLERS,
+    *config.HANDLERS,
+    *downstream.HANDLERS,
+    *keys.HANDLERS,
+    *login.HANDLERS,
+    *logs.HANDLERS,
+    *metrics.HANDLERS,
+    *models.HANDLERS,
+    *online.HANDLERS,
+    *overview.HANDLERS,
+    *plugins.HANDLERS,
+    *requests.HANDLERS,
+    *sessions.HANDLERS,
+    *storage.HANDLERS,
+    *testing.HANDLERS,
+    *tokens.HANDLERS,
+    *tokens_edit.HANDLERS,
+    *tokens_files.HANDLERS,
+    *tokens_list.HANDLERS,
+)
+"""Of every page."""
+
+
+class AdminApi:
+    """The operator's side of one gateway."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self.guard: AsyncGuard = require_operator(lambda: gateway)
+        """Lets operators pass, and nobody else."""
+
+        # A function: Litestar would copy an object, with all it refers to.
+        def trailing(app: ASGIApp) -> ASGIApp:
+            return Trail(app, gateway=gateway)
+
+        self.trailing: Callable[[ASGIApp], ASGIApp] = trailing
+        """Wraps what operators use, so that their changes are noted."""
+
+    def routers(
+        self,
+        dto: type[StrictJson],
+        *,
+        readable: Guard,
+        document: Callable[[], Mapping[str, Any]],
+    ) -> list[Router]:
+        """Make the routers.
+
+        Args:
+            dto: Decodes bodies.
+            readable: Refuses bodies by their headers.
+            document: Describes all routes, when it is asked to.
+        """
+
+        def router(
+            path: str, *, shown: bool, handlers: tuple[BaseRouteHandler, ...] = _HANDLERS
+        ) -> Router:
+            return _router(self, self._gateway, path, handlers, dto, readable=readable, shown=shown)
+
+        return [
+            router(BASE, shown=True),
+            router(_ALIAS, shown=False),
+            router(_PY2, shown=False, handlers=py2.HANDLERS),
+            describing(Description(self._gateway, document), self.guard),
+            setup_page(self._gateway.operator_base),
+        ]
+
+
+def _router(
+    api: AdminApi,
+    gateway: Gateway,
+    path: str,
+    handlers: tuple[BaseRouteHandler, ...],
+    dto: type[StrictJson],
+    *,
+    readable: Guard,
+    shown: bool,
+) -> Router:
+    async def provide_gateway() -> Any:
+        return gateway
+
+    return Router(
+        path,
+        route_handlers=handlers,
+        dependencies={
+            "gateway": Provide(provide_gateway),
+            "operator": Provide(_provide_operator),
+            "act": Provide(_provide_act),
+        },
+        guards=[api.guard, readable],
+        middleware=[api.trailing, CancelOnDisconnect],
+        dto=dto,
+        return_dto=None,
+        include_in_schema=shown,
+        opt={"family": "admin", "plugin": "core"},
+        tags=["admin"],
+    )
+
+
+# Each names the one before it, so that they follow each other: for independent ones Litestar
+# starts a task each.
+async def _provide_operator(
+    request: Request[Any, Any, Any],
+    gateway: CurrentGateway,  # noqa: ARG001 - see above
+) -> Operator:
+    operator: Operator = request.scope["state"]["operator"]
+    return operator
+
+
+async def _provide_act(
+    request: Request[Any, Any, Any],
+    gateway: CurrentGateway,  # noqa: ARG001 - see above
+) -> Act:
+    act: Act = request.scope["state"]["act"]
+    return act

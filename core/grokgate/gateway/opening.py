@@ -1,0 +1,229 @@
+"""Opens everything of one process, in the order that its parts need each other.
+
+Each function opens what belongs together and leaves it on the gateway; what has to be closed goes
+on the stack, so that a stop takes the same way back.
+"""
+
+import time
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from grokgate import control
+from grokgate.background import background
+from grokgate.errors import StartupError, StoreUnavailable
+from grokgate.gateway import operating, parts
+from grokgate.health import Live
+from grokgate.lifespans import enter_lifespans
+from grokgate.observers import watch_home
+from grokgate.operations import Operations
+from grokgate.rotation import Rotation
+from grokgate.settings import Snapshot
+from grokgate.statistics.tracing import Tracing
+from grokgate.storage.meta import begin_run, end_run
+from grokgate.stores import Stores
+from grokgate.telemetry.traces import open_traces
+from grokgate.upstreams import Upstreams
+
+if TYPE_CHECKING:
+    from grokgate.gateway.gateway import Gateway
+
+
+async def open_all(gateway: "Gateway", stores: Stores, stack: AsyncExitStack) -> None:
+    """Open all parts over *stores*; background work runs when this returns.
+
+    Raises:
+        StartupError: The start is refused.
+    """
+    await _open_records(gateway, stores, stack)
+    await _open_media(gateway, stores)
+    await _open_ledger(gateway, stores, stack)
+    await _open_watching(gateway, stores, stack)
+    upstreams = await _open_upstreams(gateway, stack)
+    await _open_plugins(gateway, stack)
+    await _open_operating(gateway, stores, upstreams, stack)
+    await _open_background(gateway, stack)
+
+
+def make_home(gateway: "Gateway", stores: Stores) -> None:
+    """Make the ledger's home, empty, and what keeps its decisions."""
+    gateway.home = parts.make_home(gateway)
+    gateway.journal = parts.make_journal(gateway, stores)
+
+
+async def _open_records(gateway: "Gateway", stores: Stores, stack: AsyncExitStack) -> None:
+    """Open accounts, keys and the operator's identity; a predecessor's are taken over first."""
+    gateway.database, gateway.vault = stores.database, stores.vault
+    gateway.keys, gateway.tokens = stores.keys, stores.tokens
+    gateway.objects, gateway.replies = stores.objects, stores.replies
+    if gateway.settings.snapshot.app.allow_anonymous and not gateway.on_loopback():
+        raise StartupError(
+            "app.allow_anonymous works only while the listen address is loopback. Unset it, "
+            "or set SERVER_HOST=127.0.0.1."
+        )
+    take_config_keys(gateway, gateway.settings.snapshot)
+    gateway.settings.subscribe(lambda _old, new: take_config_keys(gateway, new))
+    gateway.adoption = operating.make_adoption(gateway, stores)
+    await gateway.adoption.begin()
+    gateway.first_key = await gateway.keys.ensure_first_key()
+    gateway.access = operating.make_access(gateway, stores)
+    await gateway.access.begin()
+    gateway.settings.subscribe(gateway.access.follow)
+    stack.push_async_callback(_flush_key_usage, gateway)
+    await _erase_removed(gateway)
+
+
+async def _open_media(gateway: "Gateway", stores: Stores) -> None:
+    """Open what is stored as files; what lies there without a row is taken in first."""
+    services = parts.make_media(gateway, stores)
+    gateway.files, gateway.media, gateway.forms = services.files, services.pictures, services.forms
+    gateway.cleaning = services.cleaning
+    await services.cleaning.begin()
+    gateway.erasing = operating.make_erasing(gateway)
+
+
+async def _open_ledger(gateway: "Gateway", stores: Stores, stack: AsyncExitStack) -> None:
+    """Load the ledger; at the stop, flush it and note that nothing was lost."""
+    make_home(gateway, stores)
+    async with stores.database.write() as connection:
+        clean = await begin_run(connection)
+    gateway.home.load(gateway.tokens.records.values(), unclean=not clean)
+
+    async def close() -> None:
+        await _flush_journal(gateway)
+        await gateway.home.aclose()
+        async with stores.database.write() as connection:
+            await end_run(connection)
+
+    stack.push_async_callback(close)
+    watch_home(gateway.metrics, gateway.home.view, upstreams=gateway.specs)
+    gateway.metrics.watch_total("decisions_lost", lambda: gateway.journal.lost)
+
+
+async def _open_watching(gateway: "Gateway", stores: Stores, stack: AsyncExitStack) -> None:
+    """Open what takes note of requests, and what tells of trouble."""
+    gateway.request_log = operating.make_request_log(gateway, stores)
+    stack.push_async_callback(_flush_request_log, gateway)
+    traces = open_traces(gateway.settings.snapshot.telemetry.otlp_endpoint, log=gateway.log)
+    if traces is not None:
+        stack.push_async_callback(traces.aclose)
+        gateway.tracing = Tracing(traces, now_ns=time.time_ns)
+    gateway.prospects = operating.make_prospects(gateway, stores)
+    gateway.webhooks = operating.make_webhooks(gateway)
+    gateway.alarms = operating.make_alarms(gateway, gateway.prospects, gateway.webhooks)
+
+
+async def _open_upstreams(gateway: "Gateway", stack: AsyncExitStack) -> Upstreams:
+    """Open the drivers, and what calls and surveys go through."""
+    upstreams = await stack.enter_async_context(parts.make_upstreams(gateway).open())
+    for upstream in gateway.specs:
+        if not upstreams.is_open(upstream):
+            gateway.metrics.plugin_fault(upstreams.plugin_of(upstream))
+    gateway.refresh = parts.make_refresh(gateway, upstreams)
+    gateway.dispatch = parts.make_dispatch(gateway, upstreams, gateway.refresh)
+    gateway.fetch = parts.make_fetch(gateway)
+    return upstreams
+
+
+async def _open_plugins(gateway: "Gateway", stack: AsyncExitStack) -> None:
+    """Enter the plugins' lifespans, and take their jobs."""
+    await enter_lifespans(
+        stack, gateway.registry, gateway.contexts, failed=gateway.withdraw, log=gateway.log
+    )
+    await stack.enter_async_context(gateway.jobs.accepting())
+
+
+async def _open_operating(
+    gateway: "Gateway", stores: Stores, upstreams: Upstreams, stack: AsyncExitStack
+) -> None:
+    """Open what operators do with accounts, and the socket of the command line."""
+    gateway.visits = operating.make_visits(gateway, upstreams, gateway.refresh)
+    gateway.chores = operating.make_chores(gateway, stores, gateway.visits)
+    await gateway.chores.begin()
+    server = gateway.boot.server
+    gateway.examiner = parts.make_examiner(
+        gateway, upstreams, spent=gateway.refresh.soon, address=f"{server.host}:{server.port}"
+    )
+    operations = Operations(
+        gateway.tokens,
+        gateway.keys,
+        Live(gateway.home, gateway.refresh),
+        gateway.explainer(),
+        gateway.examiner,
+        chores=gateway.chores,
+        reset_password=gateway.access.reset,
+        rotation=Rotation(stores.database, stores.vault),
+        migrate=gateway.adoption.takeover.run,
+        erase=gateway.erasing.erase,
+    )
+    await stack.enter_async_context(
+        control.serve(gateway.options.data_dir, operations, log=gateway.log)
+    )
+    if gateway.options.sandbox_accounts:
+        await gateway.tokens.import_text(gateway.options.sandbox_accounts)
+
+
+async def _open_background(gateway: "Gateway", stack: AsyncExitStack) -> None:
+    """Start what runs beside the requests."""
+    preparation = parts.make_preparation(gateway)
+    stack.callback(gateway.settings.subscribe(lambda _old, _new: preparation.changed()))
+    works = (
+        gateway.settings.run,
+        gateway.access.run,
+        gateway.access.prune,
+        gateway.home.run,
+        gateway.journal.run,
+        gateway.request_log.run,
+        gateway.webhooks.run,
+        gateway.alarms.run,
+        partial(gateway.keys.usage.run, gateway.log),
+        gateway.objects.run,
+        gateway.erasing.run,
+        gateway.adoption.run,
+        gateway.cleaning.run,
+        gateway.chores.run,
+        gateway.refresh.run,
+        preparation.run,
+    )
+    await stack.enter_async_context(background(*works, log=gateway.log))
+
+
+def take_config_keys(gateway: "Gateway", snapshot: Snapshot) -> None:
+    """Let the keys of ``app.api_key`` in; the log says which are refused."""
+    refused = gateway.keys.set_config_keys(snapshot.app.api_key, loopback=gateway.on_loopback())
+    for sentence in refused:
+        gateway.log.warning("config_key_refused", detail=sentence)
+
+
+async def _erase_removed(gateway: "Gateway") -> None:
+    """Erase tokens that were removed long ago (F-TOK-53)."""
+    days = gateway.settings.snapshot.token.deleted_keep_days
+    before = gateway.clock.now() - timedelta(days=days)
+    erased = await gateway.tokens.erase_deleted(before_ms=int(before.timestamp() * 1000))
+    if erased:
+        gateway.log.info("removed_tokens_erased", count=erased)
+
+
+async def _flush_key_usage(gateway: "Gateway") -> None:
+    """Write what keys used; it is counted anew from what was written."""
+    try:
+        await gateway.keys.usage.flush()
+    except StoreUnavailable:
+        gateway.log.warning("key_usage_not_written", error=StoreUnavailable.__name__)
+
+
+async def _flush_journal(gateway: "Gateway") -> None:
+    """Write the last decisions; what cannot be written is of no use after the stop."""
+    try:
+        await gateway.journal.flush()
+    except StoreUnavailable:
+        gateway.log.warning("decisions_not_written", error=StoreUnavailable.__name__)
+
+
+async def _flush_request_log(gateway: "Gateway") -> None:
+    """Write the last requests; the operator is told if that fails."""
+    try:
+        await gateway.request_log.flush()
+    except StoreUnavailable:
+        gateway.log.warning("requests_not_written", error=StoreUnavailable.__name__)

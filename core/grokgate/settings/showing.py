@@ -1,0 +1,63 @@
+"""What is shown of settings: secrets only where that was asked for (F-CFG-09)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from grokgate.settings.aliases import spellings
+from grokgate.settings.fields import Field
+from grokgate.settings.sources import flatten
+from grokgate.settings.values import mask, plain
+
+
+def shown(field: Field, value: Any, *, reveal: bool = False) -> Any:
+    """Return a value in JSON types, masked if it is a secret."""
+    return covered(plain(value)) if field.secret and not reveal else plain(value)
+
+
+def covered(value: Any) -> Any:
+    """Mask every text inside of *value*; an empty one hides nothing."""
+    match value:
+        case str():
+            return mask(value) if value else ""
+        case list():
+            return [covered(item) for item in value]
+        case Mapping():
+            return {name: covered(item) for name, item in value.items()}
+    return value
+
+
+def tree(
+    fields: Mapping[str, Field],
+    values: Mapping[str, Any],
+    written: Mapping[str, Any],
+    *,
+    reveal: bool = False,
+) -> dict[str, Any]:
+    """Return every value as section → key → value, older spellings beside their keys.
+
+    Args:
+        fields: All fields by key.
+        values: In force, by key.
+        written: Tree of the file. What of it is no setting is shown too; nobody knows what it is,
+            so its texts are treated as secrets.
+        reveal: Show secrets in clear.
+    """
+    found: dict[str, Any] = {}
+    for name, raw, field in flatten(written, spellings(fields.values())):
+        if field is None:
+            _put(found, name, raw if reveal else covered(plain(raw)))
+    for key, field in fields.items():
+        value = shown(field, values[key], reveal=reveal)
+        for spelling in field.spellings:
+            _put(found, spelling, value)
+    return found
+
+
+def _put(found: dict[str, Any], name: str, value: Any) -> None:
+    *parts, last = name.split(".")
+    for part in parts:
+        below = found.setdefault(part, {})
+        if not isinstance(below, dict):
+            return
+        found = below
+    found[last] = value

@@ -1,0 +1,189 @@
+"""All pooled accounts in memory, as the database holds them; every edit is committed first."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+import anyio
+import anyio.to_thread
+from msgspec.structs import replace
+
+from grokgate.storage import Database, Transaction, ledger, listing
+from grokgate.storage import tokens as queries
+from grokgate.storage.acting import acting
+from grokgate.storage.batch import ROWS
+from grokgate.storage.meta import bind_vault
+from grokgate.tokens.loading import load_records
+from grokgate.tokens.planning import Edit
+from grokgate.tokens.record import TokenRecord, TokenState
+from grokgate.tokens.rows import (
+    to_listing_row,
+    to_state_listing,
+    to_state_row,
+    to_token_row,
+)
+from grokgate.tokens.switching import as_operator_wants
+from grokgate.vault import Vault
+
+Listener: TypeAlias = Callable[[Sequence[TokenRecord]], Awaitable[None]]
+"""Told of edited tokens after their commit; a deleted one carries ``deleted_at_ms``."""
+_TELLING_S: Final = 60.0
+"""Longest time for all listeners to one edit."""
+
+
+class TokenBook:
+    """Holds the records; `grokgate.tokens.store` decides what changes in them.
+
+    Operators edit records, the scheduler's home writes states; the two never overwrite each other's
+    fields. Edits take turns: whoever makes one holds `_editing`.
+
+    Args:
+        database: Where the tokens lie.
+        vault: Seals credentials; must be the one this database was made with.
+    """
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+        self._live: dict[str, TokenRecord] = {}
+        self._deleted: dict[str, TokenRecord] = {}
+        self._listeners: list[Listener] = []
+        self._editing = anyio.Lock()
+
+    @property
+    def records(self) -> Mapping[str, TokenRecord]:
+        """Tokens by id without deleted ones, always current; a view, not a copy."""
+        return MappingProxyType(self._live)
+
+    @property
+    def deleted(self) -> Mapping[str, TokenRecord]:
+        """Tokens that can be restored; a view, not a copy."""
+        return MappingProxyType(self._deleted)
+
+    async def load(self) -> None:
+        """Read every token from the database; call it once, before anything else.
+
+        Raises:
+            StateError: A record is damaged, or was sealed with another key.
+        """
+        async with self._database.write() as connection:
+            await bind_vault(connection, self._vault)
+        for record in await load_records(self._database, self._vault):
+            self._keep(record)
+        await self._list_missing()
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Have *listener* told of every edit; the result ends that, and may be called twice.
+
+        Listeners run one after the other, in the order of the edits, before the edit returns, and
+        even if it is cancelled then. They must not edit. What one raises reaches the caller of the
+        edit, which stays committed.
+        """
+        self._listeners.append(listener)
+
+        def end() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return end
+
+    async def write_states(self, states: Sequence[TokenState]) -> None:
+        """Commit what calls changed, in one transaction; then `records` shows it.
+
+        For the scheduler's home. Only operators disable and enable: a state that was on its way
+        while one did so keeps its numbers and loses its status. Erased tokens are passed over.
+
+        Raises:
+            StoreUnavailable: Nothing was written; the same states may be sent again.
+        """
+        # What calls changed, no operator did.
+        with acting(None):
+            async with self._database.write() as connection:
+                merged = [
+                    as_operator_wants(state, record.state)
+                    for state in states
+                    if (record := self._find(state.id))
+                ]
+                await ledger.write_states(connection, [to_state_row(state) for state in merged])
+                await listing.update_listed_states(
+                    connection, [to_state_listing(state) for state in merged]
+                )
+        for state in merged:
+            self._put_state(state)
+
+    async def _commit(self, edits: Sequence[Edit]) -> None:
+        """Write edits in one transaction, keep them, tell the listeners; needs ``_editing``."""
+        if not edits:
+            return
+        rows = await anyio.to_thread.run_sync(self._sealed, [edit.record for edit in edits])
+        async with self._database.write() as connection:
+            records: list[TokenRecord] = []
+            for start in range(0, len(edits), ROWS):
+                portion = slice(start, start + ROWS)
+                records += await self._write(connection, edits[portion], rows[portion])
+        for record in records:
+            self._keep(record)
+        # Whoever asked may have gone, yet the scheduler must hear of what is committed.
+        with anyio.fail_after(_TELLING_S, shield=True):
+            for listener in tuple(self._listeners):
+                await listener(records)
+
+    async def _write(
+        self, connection: Transaction, edits: Sequence[Edit], rows: Sequence[queries.TokenRow]
+    ) -> list[TokenRecord]:
+        """Write some edits and their sealed rows; return the records as they are to be kept."""
+        # Only now, so that no state is lost that was written while we sealed.
+        records = [self._with_state(edit) for edit in edits]
+        changes = list(zip(edits, rows, records, strict=True))
+        await queries.insert_tokens(
+            connection,
+            [row for edit, row, _ in changes if edit.new],
+            [to_state_row(record.state) for edit, _, record in changes if edit.new],
+        )
+        await listing.insert_listing(
+            connection, [to_listing_row(record) for edit, _, record in changes if edit.new]
+        )
+        await queries.update_tokens(connection, [row for edit, row, _ in changes if not edit.new])
+        await listing.update_listing(
+            connection, [to_listing_row(record) for edit, _, record in changes if not edit.new]
+        )
+        changed = [
+            to_state_row(record.state)
+            for edit, _, record in changes
+            if edit.change_state and not edit.new
+        ]
+        await ledger.write_states(connection, changed)
+        return records
+
+    def _sealed(self, records: Iterable[TokenRecord]) -> list[queries.TokenRow]:
+        return [to_token_row(record, self._vault) for record in records]
+
+    def _with_state(self, edit: Edit) -> TokenRecord:
+        current = self._find(edit.record.id)
+        state = current.state if current else edit.record.state
+        return replace(edit.record, state=edit.change_state(state) if edit.change_state else state)
+
+    def _find(self, token_id: str) -> TokenRecord | None:
+        return self._live.get(token_id) or self._deleted.get(token_id)
+
+    def _keep(self, record: TokenRecord) -> None:
+        home, other = self._live, self._deleted
+        if record.deleted_at_ms is not None:
+            home, other = other, home
+        other.pop(record.id, None)
+        home[record.id] = record
+
+    def _put_state(self, state: TokenState) -> None:
+        record = self._find(state.id)
+        if record:
+            self._keep(replace(record, state=state))
+
+    async def _list_missing(self) -> None:
+        """Add rows to the listing for tokens of a program that had none."""
+        async with self._database.read() as connection:
+            missing = await listing.unlisted(connection)
+        for start in range(0, len(missing), ROWS):
+            found = [self._find(token) for token in missing[start : start + ROWS]]
+            rows = [to_listing_row(record) for record in found if record]
+            async with self._database.write() as connection:
+                await listing.insert_listing(connection, rows)

@@ -1,0 +1,142 @@
+"""Accounts come in and go out as files, in every form."""
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from typing import Any
+
+import msgspec
+import pytest
+
+from grokgate.testing.gateway import RunningGateway, running_gateway
+
+pytestmark = pytest.mark.anyio
+
+FIRST = "credential-of-account-aaaaa1"
+SECOND = "credential-of-account-aaaaa2"
+FORMS: dict[str, Any] = {
+    "A": {"ssoBasic": [{"token": FIRST, "quota": 5}, SECOND]},
+    "B": {"ssoNormal": {FIRST: {"remainingQueries": 5}, SECOND: {}}},
+    "C": {"ssoBasic": [{"token": FIRST, "quota_known": True, "quota": 5}, {"token": SECOND}]},
+    "D": {"tokens": [{"token": FIRST, "pool": "ssoBasic"}, {"token": SECOND}]},
+    "E": {"tokens": {"ssoBasic": [FIRST, SECOND]}, "consumed_mode_enabled": True},
+    "F": f"# mine\n{FIRST}\n'{SECOND}',\n",
+    "G": [FIRST, {"token": SECOND}],
+}
+
+
+def _credentials(gateway: RunningGateway) -> list[str]:
+    return sorted(one.credential.reveal() for one in gateway.gateway.tokens.records.values())
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+async def _allow(gateway: RunningGateway) -> None:
+    """Give the password, as far as the session is concerned."""
+    gateway.gateway.access.confirm(gateway.gateway.access.sessions.listing()[0].id)
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_every_form_comes_in_and_goes_out(form: str) -> None:
+    async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
+        await admin.post("/tokens/import", json={"text": _text(FORMS[form])})
+        before = dict(gateway.gateway.tokens.records)
+        await _allow(gateway)
+        exported = (await admin.get("/tokens/export")).text
+        again = await admin.post("/tokens/import", json={"text": exported, "mode": "replace"})
+
+        assert _credentials(gateway) == [FIRST, SECOND]
+        assert (again.json()["unchanged"], gateway.gateway.tokens.records) == (2, before)
+
+
+async def test_preview_counts_by_pool_and_changes_nothing() -> None:
+    async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
+        await gateway.gateway.tokens.import_text(FIRST)
+        text = f"{FIRST}\nssoSuper: {SECOND}\n{SECOND}\n?!"
+        reply = (await admin.post("/tokens/import", json={"text": text, "dry_run": True})).json()
+
+        assert _credentials(gateway) == [FIRST]
+    assert reply["pools"] == {"ssoBasic": {"unchanged": 1}, "ssoSuper": {"added": 1}}
+    assert [one["line"] for one in (*reply["doubles"], *reply["rejected"])] == [
+        "line 3",
+        "line 1",
+        "line 4",
+    ]
+
+
+async def test_file_comes_in() -> None:
+    async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
+        content = f"\ufeff{FIRST}\r\n{SECOND}".encode("utf-16-le")
+        reply = await admin.post(
+            "/tokens/import",
+            files={"file": ("tokens.txt", content)},
+            data={"pool": "ssoSuper", "tags": "x, y", "dry_run": "false"},
+        )
+        records = gateway.gateway.tokens.records.values()
+
+    assert (reply.json()["added"], {record.pool for record in records}) == (2, {"ssoSuper"})
+    assert {record.tags for record in records} == {("x", "y")}
+
+
+@pytest.mark.parametrize(
+    "body", [{"text": "x", "mode": "all"}, {"text": "x", "pool": "ssoFoo"}, {"text": "x", "a": 1}]
+)
+async def test_import_refuses(body: dict[str, Any]) -> None:
+    async with running_gateway() as gateway, gateway.operator() as admin:
+        assert (await admin.post("/tokens/import", json=body)).status_code == 400
+
+
+async def test_export_needs_the_password_and_is_noted() -> None:
+    async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
+        await gateway.gateway.tokens.import_text(FIRST)
+        refused = await admin.get("/tokens/export")
+        await _allow(gateway)
+        reply = await admin.get("/tokens/export?format=txt")
+        trail = (await admin.get("/audit")).text
+
+    assert (refused.status_code, FIRST in refused.text) == (403, False)
+    assert (reply.text, reply.headers["cache-control"]) == (f"{FIRST}\n", "no-store")
+    assert ("tokens.export" in trail, FIRST in trail) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("query", "found", "name"),
+    [
+        ("", [FIRST, SECOND], "all"),
+        ("pool=ssoSuper", [SECOND], "selected"),
+        ("status=disabled", [], "selected"),
+        (f"ids={FIRST}", [FIRST], "selected"),
+    ],
+)
+async def test_export_holds_what_is_selected(query: str, found: Iterable[str], name: str) -> None:
+    async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
+        await gateway.gateway.tokens.import_text(f"{FIRST}\nssoSuper: {SECOND}")
+        await _allow(gateway)
+        reply = await admin.get(f"/tokens/export?format=py2&{query}")
+
+    assert [one["token"] for one in reply.json()["tokens"]] == list(found)
+    assert f'filename="tokens_export_{name}_2' in reply.headers["content-disposition"]
+    assert reply.headers["content-disposition"].endswith('.json"')
+
+
+async def test_large_import_is_all_or_nothing_while_the_database_is_full() -> None:
+    text = "\n".join(f"credential-of-account-{number:06}" for number in range(5000))
+    async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
+        await gateway.gateway.tokens.import_text(FIRST)
+        path = gateway.gateway.database.path
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            pages = other.execute("PRAGMA page_count").fetchone()[0]
+        async with gateway.gateway.database.write() as connection:
+            await connection.exec_driver_sql(f"PRAGMA max_page_count={pages + 300}")
+        full = await admin.post("/tokens/import", json={"text": text})
+        left = _credentials(gateway)
+        with closing(sqlite3.connect(path)) as other:
+            stored = other.execute("SELECT count(*) FROM tokens").fetchone()[0]
+        async with gateway.gateway.database.write() as connection:
+            await connection.exec_driver_sql("PRAGMA max_page_count=1000000000")
+        done = await admin.post("/tokens/import", json={"text": text})
+
+    assert (full.status_code, left, stored) == (503, [FIRST], 1)
+    assert done.json()["added"] == 5000

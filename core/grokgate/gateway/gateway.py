@@ -17,6 +17,7 @@ import structlog
 
 from grokgate import registry
 from grokgate.access import Access
+from grokgate.access.playground import OWNER
 from grokgate.adoption import Adoption
 from grokgate.alarms import Alarms
 from grokgate.arrangement import Arrangement
@@ -70,8 +71,8 @@ from grokgate.vault import Vault
 from grokgate.webhooks import Webhooks
 
 _ANONYMOUS = Caller(key_id="anonymous", name="anonymous")
-_OPERATOR, _NOBODY = "admin", ""
-"""Owners of what the admin pages made, and of what was found in the media folder (S13)."""
+_NOBODY = ""
+"""Owner of what was found in the media folder."""
 
 
 class Gateway:
@@ -322,7 +323,7 @@ class Gateway:
         """Tell whether links of this key hold; an operator's do while anybody is logged in."""
         if key_id == _NOBODY:
             return True
-        if key_id == _OPERATOR:
+        if key_id == OWNER:
             return bool(self.access.sessions.listing())
         if key_id == _ANONYMOUS.key_id:
             return self.anonymous() is not None

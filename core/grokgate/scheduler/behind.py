@@ -6,13 +6,13 @@ from typing import Any, TypeAlias
 
 import anyio
 
+from grokgate.background import write_behind
 from grokgate.tokens.record import TokenState
 
 Writer: TypeAlias = Callable[[Sequence[TokenState]], Awaitable[None]]
 """Makes states durable, all or none; called again with newer ones of the same tokens."""
 
 _BATCH = 1000
-_LONGEST_BACKOFF_S = 10.0
 
 
 class WriteBehind:
@@ -52,17 +52,11 @@ class WriteBehind:
 
     async def run(self) -> None:
         """Write until cancelled."""
-        backoff_s = 0.0
-        while True:
-            await self._stirred.wait()
-            await anyio.sleep(backoff_s or self._delay_s())
-            try:
-                await self.flush()
-            except Exception as error:  # noqa: BLE001 - fence: the store may fail in any way, and heals
-                backoff_s = min(_LONGEST_BACKOFF_S, 2 * backoff_s or 0.5)
-                self._log.warning("token_states_not_written", error=type(error).__name__)
-            else:
-                backoff_s = 0.0
+
+        def failed(error: Exception) -> None:
+            self._log.warning("token_states_not_written", error=type(error).__name__)
+
+        await write_behind(self._stirred, self.flush, delay_s=self._delay_s, failed=failed)
 
     async def flush(self) -> None:
         """Write all changes up to now; what the writer raises passes through, nothing is lost."""

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import anyio
 
+from grokgate.background import write_behind
 from grokgate.openai.tally import Tally
 from grokgate.statistics.ended import Ended, row_of
 from grokgate.statistics.spans import DAY_MS, HOUR_MS, begin_of_day, begin_of_hour
@@ -25,8 +26,6 @@ MOST_OF_STRANGERS: Final = 20
 _BATCH: Final = 500
 _PRUNE_EVERY_S: Final = 60.0
 _PRUNED_AT_ONCE: Final = 5000
-_FIRST_BACKOFF_S: Final = 0.5
-_LONGEST_BACKOFF_S: Final = 10.0
 _SERVER_FAULT: Final = 500
 
 _Waiting: TypeAlias = tuple[int, Ended, Tally]
@@ -106,17 +105,11 @@ class RequestLog:
 
     async def run(self) -> None:
         """Write until cancelled."""
-        backoff_s = 0.0
-        while True:
-            await self._stirred.wait()
-            await anyio.sleep(backoff_s or self._delay_s())
-            try:
-                await self.flush()
-            except Exception as error:  # noqa: BLE001 - fence: the store may fail in any way, and heals
-                backoff_s = min(_LONGEST_BACKOFF_S, 2 * backoff_s or _FIRST_BACKOFF_S)
-                self._log.warning("requests_not_written", error=type(error).__name__)
-            else:
-                backoff_s = 0.0
+
+        def failed(error: Exception) -> None:
+            self._log.warning("requests_not_written", error=type(error).__name__)
+
+        await write_behind(self._stirred, self.flush, delay_s=self._delay_s, failed=failed)
 
     async def flush(self) -> None:
         """Write what waits now; what the store raises passes through, and nothing is lost.

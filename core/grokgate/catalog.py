@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from grokgate.errors import ModelNotFound, ModelNotSupported, PermissionDenied
+from grokgate.openai.tally import note_refused_model
 from grokgate.plugin.records import Caller, Capability, ModelCard, Offer, RouteSpec
 from grokgate.settings.models import ModelsSettings, arrange
 from grokgate.upstream import ActiveProfile, Tier, Wire
@@ -117,6 +118,7 @@ class Catalog:
         """Look up an id or alias that must have *capability*."""
         offer = self._get(model, caller, (capability,))
         if offer.card.capability != capability:
+            note_refused_model(model)
             raise ModelNotSupported(model, endpoint=_ENDPOINTS[capability])
         return offer
 
@@ -181,8 +183,10 @@ class Catalog:
     def _get(self, model: str, caller: Caller, wanted: tuple[Capability, ...]) -> Offer:
         entry = self._current().by_name.get(model)
         if entry is None:
+            note_refused_model(model)
             raise ModelNotFound(model, near=self._near(model, caller, wanted))
         if not _allowed(entry.offer.card, caller):
+            note_refused_model(model)
             raise PermissionDenied("This key may not use this model.", code="model_not_allowed")
         return entry.offer
 

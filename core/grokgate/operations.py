@@ -6,7 +6,7 @@ opens the folder for one command.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import anyio.to_thread
 import msgspec
@@ -33,6 +33,10 @@ Operation: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[Any]]
 
 READING = frozenset({"tokens.list", "tokens.show", "keys.list", "explain.model", "explain.request"})
 """Operations that change nothing, ask no upstream and tell no secret."""
+
+
+_EXAMPLES: Final = 5
+"""Accounts that a terminal shows for each reason to be out."""
 
 
 class OperationFailed(Exception):
@@ -166,7 +170,9 @@ class Operations:
 
     async def _import_tokens(self, arguments: Mapping[str, Any]) -> Any:
         wanted = msgspec.convert(arguments, _Import)
-        return await self._tokens.import_text(wanted.text, pool=wanted.pool, mode=wanted.mode)
+        return await self._tokens.import_text(
+            wanted.text, pool=wanted.pool, mode=wanted.mode, plausible=True
+        )
 
     async def _export_tokens(self, arguments: Mapping[str, Any]) -> Any:
         wanted = msgspec.convert(arguments, _Export)
@@ -194,7 +200,7 @@ class Operations:
         if self._chores is None:
             raise ValueError("only a running service can ask accounts: grokgate serve")
         items = [Item(token, token) for token in self._chosen(wanted)]
-        task = await self._chores.start(wanted.kind, items)
+        task = await self._chores.start(wanted.kind, items, actor="command")
         try:
             async with aclosing(task.listen()) as events:
                 async for event in events:
@@ -264,7 +270,7 @@ async def _rotate(rotation: Rotation, arguments: Mapping[str, Any], progress: Pr
 def _explanations(explainer: Explainer) -> Mapping[str, Operation]:
     async def model(arguments: Mapping[str, Any]) -> Any:
         wanted = msgspec.convert(arguments, _Model)
-        return await explainer.model(wanted.model, key=wanted.key)
+        return await explainer.model(wanted.model, key=wanted.key, examples=_EXAMPLES)
 
     async def request(arguments: Mapping[str, Any]) -> Any:
         return await explainer.request(msgspec.convert(arguments, _Request).request_id)

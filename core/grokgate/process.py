@@ -159,6 +159,8 @@ def announce(gateway: Gateway) -> None:
     ]
     if (link := gateway.access.setup_link()) is not None:
         lines.append(f"  admin password       none yet, choose it: {link}")
+    else:
+        lines.append(f"  admin pages          {base}/admin")
     if gateway.first_key is not None:
         lines += [
             f"  API key              {gateway.first_key}",
@@ -180,7 +182,7 @@ def _openness(gateway: Gateway) -> str:
 def _accounts(gateway: Gateway) -> str:
     count = len(gateway.tokens.records)
     if gateway.options.sandbox is not None:
-        return f"{count} made-up ones on a simulated upstream ({gateway.options.sandbox})"
+        return f"{count} on a simulated upstream ({gateway.options.sandbox})"
     if not count:
         return f"none yet: {_command()} tokens import FILE"
     return str(count)

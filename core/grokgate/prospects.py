@@ -1,4 +1,4 @@
-"""What the pool can serve now, model by model, and how long that will last.
+"""What the pool can serve now, model by model, and how long that will last; what it has together.
 
 All accounts are looked at, in steps between which requests are served; an answer is kept for a
 while, the longer the more it cost.
@@ -13,21 +13,24 @@ from anyio import to_thread
 from msgspec import Struct
 
 from grokgate.catalog import Catalog
-from grokgate.dispatch.route import served_from
+from grokgate.dispatch.route import usual_ways
 from grokgate.forecast import HOURS, Forecast, forecast
 from grokgate.plugin.records import Caller, Capability, ModelCard
+from grokgate.scheduler.home import PoolView
 from grokgate.statistics.capacity import Capacity, Kind, Room
 from grokgate.statistics.spans import HOUR_MS, begin_of_hour
 from grokgate.storage import Database
 from grokgate.storage.statistics import read_models, read_numbers
 from grokgate.tokens import TokenRecord, TokenState
 from grokgate.tokens.pools import Pools
+from grokgate.tokens.search import Overview, look_over
 from grokgate.upstream import Clock, UpstreamSpec
 
 KEPT_S: Final = 5.0
 """Shortest time for which an answer holds."""
 _COST: Final = 20
 """An answer is kept for so many times what it took."""
+_ADDED_UP_S: Final = 1.0
 _STEP: Final = 50
 """Accounts looked at in one go, which takes about a millisecond."""
 _FEW: Final = 0.1
@@ -36,11 +39,23 @@ _EVERYBODY: Final = Caller(key_id="operator", name="operator")
 
 
 class Accounts(Protocol):
-    """Where the state of an account is known."""
+    """Where the states of accounts are known."""
+
+    def view(self) -> PoolView:
+        """Return counts; cheap."""
+        ...
 
     def state(self, token: str) -> TokenState | None:
         """Return the state of an account now; None: there is no such account."""
         ...
+
+
+class WayProspect(Struct, frozen=True, kw_only=True):
+    """What the pool can do for one model in one of the ways it is served."""
+
+    kind: Kind
+    room: Room
+    forecast: Forecast
 
 
 class ModelProspect(Struct, frozen=True, kw_only=True):
@@ -48,11 +63,10 @@ class ModelProspect(Struct, frozen=True, kw_only=True):
 
     model: str
     capability: Capability
-    upstream: str
-    pools: Sequence[str]
-    buckets: Sequence[str]
-    room: Room
-    forecast: Forecast
+    first: WayProspect
+    """By the way that is tried first."""
+    served: WayProspect
+    """By the way that has room: the first one with candidates, else with accounts, else at all."""
 
 
 class Prospect(Struct, frozen=True, kw_only=True):
@@ -61,13 +75,9 @@ class Prospect(Struct, frozen=True, kw_only=True):
     at_ms: int
     """Unix milliseconds."""
     models: Sequence[ModelProspect]
-    """In the order in which models are listed; by the way that is tried first."""
+    """In the order in which models are listed."""
     expired: frozenset[str]
     """Short ids of expired accounts."""
-    calls: int
-    """Made with all accounts so far."""
-    quota: int
-    """Units that usable accounts have left in their largest windows."""
 
 
 class Prospects:
@@ -81,6 +91,7 @@ class Prospects:
         database: Holds the numbers of the last hours.
         clock: Time.
         offset_minutes: Returns when hours begin, minutes east of UTC.
+        fallback: Returns whether a model is also served in other ways than the first one.
     """
 
     def __init__(
@@ -93,6 +104,7 @@ class Prospects:
         database: Database,
         clock: Clock,
         offset_minutes: Callable[[], int],
+        fallback: Callable[[], bool],
     ) -> None:
         self._accounts = accounts
         self._records = records
@@ -102,9 +114,29 @@ class Prospects:
         self._database = database
         self._clock = clock
         self._offset_minutes = offset_minutes
+        self._fallback = fallback
         self._looking = anyio.Lock()
         self._last: Prospect | None = None
         self._holds_until = 0.0
+        self._adding = anyio.Lock()
+        self._overview: tuple[Overview, object, float] | None = None
+        """Of all accounts, what was counted then, and until when it holds."""
+
+    async def add_up(self) -> Overview:
+        """Count and add up all accounts; what they have left may be a second old.
+
+        Raises:
+            StoreUnavailable: The database cannot be read now.
+        """
+        async with self._adding:
+            counted, now = self._accounts.view().tokens, self._clock.monotonic()
+            if self._overview is not None:
+                overview, then, holds_until = self._overview
+                if then == counted and now < holds_until:
+                    return overview
+            overview = await look_over(self._database)
+            self._overview = overview, counted, now + _ADDED_UP_S
+            return overview
 
     async def look(self) -> Prospect:
         """Tell what the pool can do; the answer may be some seconds old.
@@ -123,58 +155,57 @@ class Prospects:
     async def _look(self) -> Prospect:
         now_ms = int(self._clock.now().timestamp() * 1000)
         ways = self._ways()
-        capacity = Capacity(frozenset(kind for _, kind in ways), now_ms=now_ms)
-        walk = await self._walk(capacity)
+        capacity = Capacity({kind for _, kinds in ways for kind in kinds}, now_ms=now_ms)
+        expired = await self._walk(capacity)
         rooms, used = capacity.rooms(), await self._used(now_ms)
-        kinds_of = {card.id: kind for card, kind in ways}
-        forecasts: dict[Kind, Forecast] = {}
-        for kind in rooms:
-            sharing = [model for model, other in kinds_of.items() if _shares(kind, other)]
+        taken = {card.id: (kinds[0], _with_room(kinds, rooms)) for card, kinds in ways}
+        told: dict[Kind, WayProspect] = {}
+        for kind in dict.fromkeys(kind for pair in taken.values() for kind in pair):
+            sharing = [
+                model for model, pair in taken.items() if any(_shares(kind, one) for one in pair)
+            ]
             hours = [sum(hour.get(model, 0) for model in sharing) for hour in used]
-            told = await to_thread.run_sync(forecast, rooms[kind].stocks, hours)
-            forecasts[kind] = _honest(told, rooms[kind])
+            room = rooms[kind]
+            expected = await to_thread.run_sync(forecast, room.stocks, hours)
+            told[kind] = WayProspect(kind=kind, room=room, forecast=_honest(expected, room))
         models = [
             ModelProspect(
                 model=card.id,
                 capability=card.capability,
-                upstream=kind.upstream,
-                pools=kind.pools,
-                buckets=kind.buckets,
-                room=rooms[kind],
-                forecast=forecasts[kind],
+                first=told[taken[card.id][0]],
+                served=told[taken[card.id][1]],
             )
-            for card, kind in ways
+            for card, _ in ways
         ]
         return Prospect(
             at_ms=now_ms,
             models=models,
-            expired=frozenset(walk.expired),
-            calls=walk.calls,
-            quota=walk.quota,
+            expired=expired,
         )
 
-    def _ways(self) -> list[tuple[ModelCard, Kind]]:
-        """Return each model with the way tried first; what no upstream serves is left out."""
-        ways: list[tuple[ModelCard, Kind]] = []
+    def _ways(self) -> list[tuple[ModelCard, list[Kind]]]:
+        """Return each model with its ways, best first; what no upstream serves is left out."""
+        ways: list[tuple[ModelCard, list[Kind]]] = []
         for offer in self._catalog.offered(_EVERYBODY):
-            served = served_from(offer.card, self._catalog.wires(offer.card), self._specs)
-            way = next(iter(served), None)
-            if way is not None:
-                ways.append((offer.card, Kind(*way)))
+            wires = self._catalog.wires(offer.card)
+            found = usual_ways(offer.card, wires, self._specs, fallback=self._fallback())
+            if kinds := [Kind(*way) for way in found]:
+                ways.append((offer.card, kinds))
         return ways
 
-    async def _walk(self, capacity: Capacity) -> "_Walk":
-        """Add all accounts up, in steps between which others are served."""
-        walk, records = _Walk(), self._records()
+    async def _walk(self, capacity: Capacity) -> frozenset[str]:
+        """Add all accounts up, others being served between steps; return the expired ones."""
+        expired, records = set[str](), self._records()
         for number, token in enumerate(tuple(records), start=1):
             state, record = self._accounts.state(token), records.get(token)
             if state is not None and record is not None:
                 pool = self._pools.serving(record.pool, record.upstream)
                 capacity.add(record.upstream, pool, state)
-                walk.add(state)
+                if state.status == "expired":
+                    expired.add(state.id)
             if not number % _STEP:
                 await anyio.lowlevel.checkpoint()
-        return walk
+        return frozenset(expired)
 
     async def _used(self, now_ms: int) -> list[dict[str, int]]:
         """Return what was charged in each of the last whole hours, by model, oldest first.
@@ -196,20 +227,11 @@ class Prospects:
         return [used[begins_at] for begins_at in begins]
 
 
-class _Walk(Struct):
-    """What is added up whatever the model."""
-
-    calls: int = 0
-    quota: int = 0
-    expired: list[str] = []
-
-    def add(self, state: TokenState) -> None:
-        self.calls += state.use_count
-        if state.status == "expired":
-            self.expired.append(state.id)
-        elif state.status != "disabled":
-            left = [bucket.remaining for bucket in state.buckets.values()]
-            self.quota += max(0, max(left, default=0))
+def _with_room(kinds: Sequence[Kind], rooms: Mapping[Kind, Room]) -> Kind:
+    """Return the way by which a call would be served now; without any, one that has accounts."""
+    able = (kind for kind in kinds if rooms[kind].candidates)
+    there = (kind for kind in kinds if rooms[kind].accounts)
+    return next(able, None) or next(there, kinds[0])
 
 
 def _shares(kind: Kind, other: Kind) -> bool:

@@ -6,7 +6,7 @@ undoes the registration and is remembered under the plugin's name; the service g
 1. Bundled plugins first, by name, unless ``plugins.disabled`` names them.
 2. Foreign plugins in the order of ``plugins.enabled``; nothing else is even imported.
 3. What two plugins both claim (route id, method and path, model, upstream, pool, setting key) is
-   refused to the later one, and the message names both.
+   refused to the later one, and the message names both; so is what one plugin claims twice.
 4. Routes that the framework could not mount are refused here, where one plugin can be kept apart,
    rather than at the start of the application.
 """
@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from grokgate.errors import PluginError
 from grokgate.plugin import hookspecs
-from grokgate.plugin.records import CostRule, ModelCard, RouteSpec, Settings
+from grokgate.plugin.records import AdminPanel, CostRule, ModelCard, RouteSpec, Settings
 from grokgate.upstream import UpstreamSpec
 
 GROUP = "grokgate.plugins"
@@ -47,6 +47,8 @@ _CORE_ROUTES = (
 )
 _CORE_IDS = ("files", "uploads")
 _ID = re.compile(r"[a-z][a-z0-9_]*\Z")
+_MODULE = re.compile(r"(?:[A-Za-z0-9_-]+/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*\.m?js\Z")
+_LANGUAGES = ("en", "zh")
 _PARAMETER = re.compile(r"\{[^}]*\}")
 
 SettingKeys = Callable[[str, type[Settings]], Iterable[str]]
@@ -77,6 +79,7 @@ class LoadedPlugin(Struct, frozen=True, kw_only=True):
     models: tuple[ModelCard, ...]
     cost_rules: tuple[CostRule, ...]
     routes: tuple[RouteSpec, ...]
+    panels: tuple[AdminPanel, ...]
     load_ms: float
     """Time that import and hooks took."""
 
@@ -223,6 +226,7 @@ def _collect(
         models=_records(source.name, "grokgate_models", ModelCard, ask),
         cost_rules=_records(source.name, "grokgate_cost_rules", CostRule, ask),
         routes=_records(source.name, "grokgate_routes", RouteSpec, ask),
+        panels=_records(source.name, "grokgate_admin_panels", AdminPanel, ask),
         load_ms=(time.perf_counter() - began) * 1000,
     )
 
@@ -308,6 +312,8 @@ class _Claims:
                 yield "model", name
         for route in plugin.routes:
             yield from _route_claims(plugin.name, route)
+        for panel in plugin.panels:
+            yield _panel_claim(plugin.name, panel)
 
 
 def _overlap(key: str, other: str) -> bool:
@@ -326,6 +332,17 @@ def _route_claims(plugin: str, route: RouteSpec) -> Iterator[tuple[str, str]]:
             normal = "/" + _PARAMETER.sub("{}", path).strip("/")
             for method in methods:
                 yield "route", f"{method} {normal}"
+
+
+def _panel_claim(plugin: str, panel: AdminPanel) -> tuple[str, str]:
+    if not _ID.match(panel.id):
+        raise PluginError(plugin, f"panel {panel.id!r} must be lower-case letters, digits and _")
+    if not all(panel.title.get(language) for language in _LANGUAGES):
+        raise PluginError(plugin, f"panel {panel.id!r} needs a title in en and zh")
+    if not _MODULE.match(panel.module):
+        reason = f"panel {panel.id!r}: the module must be a path below static/, such as panel.js"
+        raise PluginError(plugin, reason)
+    return "panel", f"{plugin}/{panel.id}"
 
 
 def _caller(manager: pluggy.PluginManager, name: str, hook: str) -> pluggy.HookCaller:

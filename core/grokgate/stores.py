@@ -1,12 +1,16 @@
 """What lies in a data folder, opened in this order: lock, key, database, tokens, keys, objects."""
 
+import os
+import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
+from grokgate.background import background
 from grokgate.errors import StateError
 from grokgate.keys import KeyRing
 from grokgate.objects import ObjectStore, Replies
@@ -14,9 +18,9 @@ from grokgate.run_options import SANDBOX_FOLDER
 from grokgate.settings import Boot
 from grokgate.settings.media import QuotaSettings
 from grokgate.settings.stored import StoredSettings
-from grokgate.storage import Database, hold_folder, is_new, open_database
+from grokgate.storage import Database, Place, hold_folder, open_database
 from grokgate.tokens import TokenStore
-from grokgate.upstream import Clock, UpstreamSpec
+from grokgate.upstream import Clock, Secret, UpstreamSpec
 from grokgate.vault import Vault
 
 KEY_FILE = "secret.key"
@@ -39,18 +43,62 @@ class Stores(Struct, frozen=True, kw_only=True):
     settings: StoredSettings
 
 
-def database_path(boot: Boot) -> Path:
-    """Return where the database of a data folder lies.
+def database_place(boot: Boot) -> Place:
+    """Return where the database lies: a file, or the address of a server.
 
     Raises:
-        StateError: The settings name a server; its address, which may hold a password, is not told.
+        StateError: The address does not fit ``storage.type``; it is not told, since it may hold a
+            password.
     """
-    if "://" in boot.storage.url:
+    url = boot.storage.url
+    if boot.storage.is_on_server and boot.data_dir.name == SANDBOX_FOLDER:
         raise StateError(
-            "storage.url names a database server, and only SQLite files are supported. Unset it, "
-            "or set it to the path of a file."
+            f"{boot.data_dir} is the folder of a sandbox, whose made-up accounts lie in a file of "
+            "their own. Set SERVER_STORAGE_TYPE=local for it, and no SERVER_STORAGE_URL."
         )
-    return Path(boot.storage.url) if boot.storage.url else boot.data_dir / DATABASE_FILE
+    if boot.storage.is_on_server:
+        if not url:
+            raise StateError(
+                "storage.type is pgsql, and storage.url names no server. Set SERVER_STORAGE_URL="
+                "postgresql://USER:PASSWORD@HOST/DATABASE."
+            )
+        return Secret(url)
+    if "://" in url:
+        raise StateError(
+            "storage.url names a database server, and only SQLite files are supported while "
+            "storage.type is local. Set SERVER_STORAGE_TYPE=pgsql for PostgreSQL, or unset "
+            "storage.url."
+        )
+    return Path(url) if url else boot.data_dir / DATABASE_FILE
+
+
+def database_path(boot: Boot) -> Path:
+    """Return where the database file of a data folder lies.
+
+    Raises:
+        StateError: The data lies on a server.
+    """
+    place = database_place(boot)
+    if isinstance(place, Path):
+        return place
+    raise StateError(
+        "The data lies in PostgreSQL, and this command reads SQLite files only. Back it up with "
+        f"pg_dump and restore it with pg_restore; keep {boot.data_dir / KEY_FILE} and the rest of "
+        f"{boot.data_dir} with it."
+    )
+
+
+def require_database(boot: Boot) -> None:
+    """Make sure that a command which only looks makes nothing.
+
+    Raises:
+        StateError: There is no data folder, or no database file.
+    """
+    place, folder = database_place(boot), boot.data_dir
+    if isinstance(place, Path) and not place.exists():
+        raise StateError(no_database(folder, place))
+    if not folder.is_dir():
+        raise StateError(f"There is no data folder {folder}. Set DATA_DIR to the right one.")
 
 
 def sandbox_instead(folder: Path) -> Path | None:
@@ -72,6 +120,38 @@ def no_database(folder: Path, database: Path) -> str:
     )
 
 
+class _Key:
+    """The master key, opened when it is known whether there is something that needs it."""
+
+    vault: Vault
+
+    def __init__(
+        self, boot: Boot, environ: Mapping[str, str], place: Place, *, create: bool, log: Any
+    ) -> None:
+        self._path = boot.data_dir / KEY_FILE
+        self._text = environ.get("GROKGATE_SECRET_KEY")
+        self._place = place
+        self._create = create
+        self._log = log
+
+    def open(self, is_new: bool) -> None:  # noqa: FBT001 - what was found of the database
+        if is_new and not self._create:
+            raise StateError("Nothing is stored in this database yet. Start it: grokgate serve.")
+        if is_new and self._path.exists():
+            self._log.warning("database_is_new", path=_shown(self._place), detail=_LOST)
+        self.vault = Vault.open(self._path, self._text, needed=not is_new)
+
+
+def _shown(place: Place) -> str:
+    return str(place) if isinstance(place, Path) else "PostgreSQL"
+
+
+def _stop(holder: int | None) -> None:
+    """Stop the service: another one goes on with its data."""
+    if holder is not None:
+        os.kill(holder, signal.SIGTERM)
+
+
 @asynccontextmanager
 async def open_stores(
     boot: Boot,
@@ -82,30 +162,32 @@ async def open_stores(
     day_begins: Callable[[], int] = lambda: QuotaSettings().tz_offset_minutes,
     log: Any,
     holder: int | None = None,
+    create: bool = True,
 ) -> AsyncIterator[Stores]:
     """Hold the data folder and open what lies in it, until the context is left.
 
-    A locked database is waited for as long as the environment says (F-ENV-10). *holder* is the
-    process to be named to others that want the folder; None: this one. *day_begins* returns when a
-    day of the keys begins, minutes east of UTC.
+    A database that is locked or does not answer is waited for as long as the environment says
+    (F-ENV-10). *holder* is the process to be named to others that want the folder, and stopped when
+    another one takes over the database; None: this one is named, and nobody stopped. *day_begins*
+    returns when a day of the keys begins, minutes east of UTC. *create* makes what is not there.
 
     Raises:
         StateError: Another process holds it, or its state is damaged; nothing was changed.
     """
-    folder = boot.data_dir
-    path = database_path(boot)
-    with hold_folder(folder, holder=holder):
-        if (folder / KEY_FILE).exists() and is_new(path):
-            log.warning("database_is_new", path=str(path), detail=_LOST)
-        vault = Vault.open(
-            folder / KEY_FILE, environ.get("GROKGATE_SECRET_KEY"), needed=path.exists()
-        )
-        async with open_database(
-            path,
-            wait_s=boot.storage_wait_timeout_s,
-            interval_s=boot.storage_wait_interval_s,
-            waiting=lambda: log.warning("database_locked", path=str(path)),
-        ) as database:
+    place = database_place(boot)
+    key = _Key(boot, environ, place, create=create, log=log)
+    with hold_folder(boot.data_dir, holder=holder):
+        async with (
+            open_database(
+                place,
+                wait_s=boot.storage_wait_timeout_s,
+                interval_s=boot.storage_wait_interval_s,
+                waiting=lambda reason: log.warning("database_awaited", detail=reason),
+                found=key.open,
+            ) as database,
+            background(partial(database.watch, log=log, lost=partial(_stop, holder)), log=log),
+        ):
+            vault = key.vault
             tokens = TokenStore(database, vault, specs, clock)
             await tokens.load()
             keys = KeyRing(database, vault, clock, offset_minutes=day_begins)

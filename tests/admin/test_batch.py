@@ -14,6 +14,7 @@ from admin.jobs_world import World, world
 from grokgate.admin.mounting import BASE
 from grokgate.chores import Kind
 from grokgate.chores.pace import WHOLE
+from grokgate.chores.words import sentence
 from grokgate.sandbox import AccountFixture, faults
 from grokgate.testing import running_gateway
 
@@ -175,3 +176,27 @@ async def test_job_that_fails_raises_the_alarm() -> None:
         (incident,) = running.gateway.alarms.incidents()
 
     assert (incident.kind, incident.subject) == ("job_failed", "odd")
+
+
+async def test_failures_of_a_job_can_be_sent_again() -> None:
+    async with world(*accounts()[:2]) as at:
+        at.sandbox.rules.add(faults.AntiBot(), endpoint="preference")
+        started = await at.post("/tokens/nsfw/enable/async", {"tokens": TOKENS[:2]})
+        await at.events(started.json()["task_id"])
+        job = (await at.get(f"/batch/{started.json()['task_id']}")).json()
+        at.sandbox.rules.clear()
+        failed = [one["id"] for one in job["failures"]]
+        again = await at.post("/tokens/nsfw/enable", {"ids": failed})
+
+    assert (job["task"]["fail"], len(set(failed))) == (2, 2)
+    assert {one["error"] for one in job["failures"]} == {sentence("anti_bot")}
+    assert again.json()["summary"] == {"total": 2, "ok": 2, "fail": 0}
+
+
+async def test_job_tells_who_started_it() -> None:
+    async with world(*accounts()[:1]) as at:
+        await at.post("/tokens/refresh", {"tokens": TOKENS[:1]})
+        (task,) = (await at.get("/batch", limit=1)).json()["tasks"]
+        (session,) = (await at.get("/sessions")).json()["sessions"]
+
+    assert task["actor"] == session["id"]

@@ -45,7 +45,13 @@ async def test_usage_is_told_with_the_share_of_the_limit(
 
     reply = (await admin.get("/cache/local")).json()
 
-    assert reply["local_image"] == {"count": 1, "size_mb": 0.0, "limit_mb": 1024, "percent": 0.0}
+    assert reply["local_image"] == {
+        "count": 1,
+        "size_bytes": 1024,
+        "size_mb": 0.0,
+        "limit_mb": 1024,
+        "percent": 0.0,
+    }
     assert reply["local_video"]["count"] == 0
 
 

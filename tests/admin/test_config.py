@@ -182,13 +182,23 @@ async def test_texts_of_unknown_keys_are_treated_as_secrets() -> None:
     assert tree["gone"] == {"token": mask(KEY), "list": [mask(KEY)], "number": 1}
 
 
-async def test_change_is_audited_with_its_keys_and_no_value() -> None:
+async def test_change_of_a_secret_is_audited_without_its_value() -> None:
     async with running_gateway() as gw, gw.operator() as admin:
         await admin.post("/config", json={"app": {"metrics_key": KEY}, "x": {KEY: 1}})
         lines = await admin.get("/audit")
 
         assert await audit_lines(admin) == [("config", "app.metrics_key")]
         assert KEY not in lines.text
+
+
+async def test_other_changes_are_audited_with_both_values() -> None:
+    async with running_gateway() as gw, gw.operator() as admin:
+        await admin.post("/config", json={"grok": {"max_retry": 7}})
+        await admin.post("/config", json={"app": {"app_url": f"https://{'x' * 300}.example"}})
+        second, first = (await admin.get("/audit")).json()["lines"]
+
+    assert first["detail"]["grok.max_retry"]["to"] == 7
+    assert len(second["detail"]["app.app_url"]["to"]) == 200
 
 
 async def test_schema_describes_a_setting() -> None:
@@ -201,9 +211,15 @@ async def test_schema_describes_a_setting() -> None:
         "default": 3,
         "value": 3,
         "origin": "default",
+        "changed": False,
         "min": 1,
         "max": 9,
+        "min_open": False,
+        "max_open": False,
+        "unit": None,
+        "nullable": False,
         "choices": None,
+        "items": None,
         "help": {"en": "Lines.", "zh": "行数。"},
         "secret": False,
         "startup": False,
@@ -290,3 +306,43 @@ async def test_password_that_is_none_is_refused(password: Any) -> None:
 
         assert (reply.status_code, reply.json()["error"]["param"]) == (400, "app.app_key")
         assert gw.gateway.settings.snapshot.app.app_key == stored
+
+
+async def test_schema_tells_units_limits_and_what_differs_from_the_default() -> None:
+    async with running_gateway() as gw, gw.operator() as admin:
+        await admin.post("/config", json={"log": {"slow_ms": 77}})
+        sections = (await admin.get("/config/schema")).json()["sections"]
+    fields = {field["key"]: field for section in sections for field in section["fields"]}
+
+    slow, events = fields["log.slow_ms"], fields["webhooks.events"]
+    assert (slow["unit"], slow["changed"], fields["log.max_files"]["unit"]) == ("ms", True, None)
+    assert fields["limits.json_body_mb"]["min_open"] is True
+    assert (events["items"]["type"], events["changed"]) == ("choice", False)
+    assert "pool_low" in events["items"]["choices"]
+
+
+async def test_keys_that_are_no_setting_are_told_masked() -> None:
+    async with running_gateway(Haiku()) as gw, gw.operator() as admin:
+        path = gw.gateway.settings.path
+        path.write_text(
+            '[grok]\ntiemout = "secret-of-nobody-knows"\nwreq_emulation = "chrome131"\n'
+        )
+        gw.gateway.settings.reload()
+        schema = await admin.get("/config/schema")
+
+    assert schema.json()["unknown"] == [
+        {"key": "grok.tiemout", "value": mask("secret-of-nobody-knows")}
+    ]
+
+
+async def test_change_is_refused_when_another_one_came_first() -> None:
+    async with running_gateway(Haiku()) as gw, gw.operator() as admin:
+        seen = {"if-match": (await admin.get("/config/schema")).headers["etag"]}
+        first = await admin.post("/config", json={"grok": {"timeout": 90}}, headers=seen)
+        second = await admin.post("/config", json={"grok": {"timeout": 80}}, headers=seen)
+        again = {"if-match": first.headers["etag"]}
+        third = await admin.post("/config", json={"grok": {"timeout": 70}}, headers=again)
+
+        assert gw.gateway.settings.snapshot.grok.timeout == 70
+    assert (first.status_code, second.status_code, third.status_code) == (200, 409, 200)
+    assert second.json()["error"]["code"] == "revision_conflict"

@@ -55,7 +55,11 @@ async def test_every_switch_is_told_with_what_it_guards() -> None:
         "path": "/v1/haiku",
         "operations": [{"method": "POST", "path": "/v1/haiku"}],
         "description": "Writes a haiku.",
+        "help": {"en": "Answer requests of route haiku.", "zh": "是否启用路由 haiku。"},
         "plugin": "haiku",
+        "bundled": False,
+        "calls_day": 0,
+        "failed_day": 0,
         "enabled": True,
         "answers": True,
         "requires": [],
@@ -128,3 +132,13 @@ async def test_change_is_audited() -> None:
 
     assert (line["action"], line["target"]) == ("downstream", "downstream.enable_haiku")
     assert line["detail"] == {"enable_haiku": False}
+
+
+async def test_calls_of_the_day_are_counted_by_switch() -> None:
+    async with running_gateway(Haiku()) as gw, gw.operator() as admin:
+        await gw.client.get("/v1/files")
+        await gw.client.get("/v1/files/file-none")
+        found = await rows(admin)
+
+    assert (found["enable_files"]["calls_day"], found["enable_files"]["failed_day"]) == (2, 1)
+    assert (found["enable_haiku"]["calls_day"], found["enable_haiku"]["bundled"]) == (0, False)

@@ -85,6 +85,26 @@ async def test_limits_have_two_spellings(admin: httpx.AsyncClient, limits: Any) 
     assert (await make(admin, **limits))["chat_limit"] == 5
 
 
+async def test_limit_that_nobody_knows_is_refused(admin: httpx.AsyncClient) -> None:
+    body = {"name": "limited", "limits": {"requests_per_day": 3}}
+    reply = await admin.post("/keys", json=body)
+
+    assert (reply.status_code, "requests_per_day" in reply.text) == (400, True)
+
+
+async def test_trail_tells_what_was_done_to_which_key(admin: httpx.AsyncClient) -> None:
+    made = await make(admin, name="a")
+    await admin.post("/keys/update", json={"key": made["id"], "rpm": 5})
+    await admin.post("/keys/delete", json={"key": made["id"]})
+    lines = (await admin.get("/audit")).json()["lines"]
+
+    assert [(line["action"], line["detail"]["name"]) for line in lines] == [
+        ("keys.delete", "a"),
+        ("keys.update", "a"),
+        ("keys.create", "a"),
+    ]
+
+
 async def test_only_what_is_named_is_changed(admin: httpx.AsyncClient) -> None:
     made = await make(admin, name="a", chat_limit=5, image_limit=7, rpm=9)
     await admin.post("/keys/update", json={"key": made["id"], "chat_limit": None, "name": "b"})

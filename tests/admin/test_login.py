@@ -162,6 +162,8 @@ async def test_giving_the_password_again_shows_secrets_for_five_minutes() -> Non
         clock.advance(301)
 
         assert (wrong.status_code, right.json()["expires_in"]) == (401, 300)
+        assert wrong.json()["error"]["message"] == "The password is wrong."
+        assert wrong.json()["error"]["code"] == "invalid_api_key"
         assert (before, now, gw.gateway.access.is_confirmed(session.id)) == (False, True, False)
 
 

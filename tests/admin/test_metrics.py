@@ -30,12 +30,17 @@ async def numbers(gw: RunningGateway, **query: int) -> dict[str, Any]:
 
 
 async def test_accounts_are_counted_by_status_with_what_they_have_left() -> None:
-    async with running_gateway(grokgate_chat, tokens={"t1": 20, "t2": 11}) as gw:
-        found = await numbers(gw)
+    text = """{"ssoBasic": [
+        {"token": "credential-a", "quota": 20}, {"token": "credential-b", "quota": 10},
+        {"token": "credential-c", "quota": 80, "status": "expired", "use_count": 3}]}"""
+    async with running_gateway(grokgate_chat, tokens={}) as gw, gw.operator() as admin:
+        await gw.gateway.tokens.import_text(text)
+        tokens = (await numbers(gw))["tokens"]
+        totals = (await admin.get("/tokens/list")).json()["totals"]
 
-    tokens = found["tokens"]
-    assert (tokens["total"], tokens["active"], tokens["expired"]) == (2, 2, 0)
-    assert (tokens["chat_quota"], tokens["image_quota"]) == (31, 15)
+    assert (tokens["total"], tokens["active"], tokens["expired"]) == (3, 2, 1)
+    assert (tokens["chat_quota"], tokens["image_quota"], tokens["total_calls"]) == (30, 15, 3)
+    assert (totals["quota"], totals["image_quota"]) == (30, 15)
 
 
 async def test_requests_are_summed_by_hour_day_and_model() -> None:
@@ -82,3 +87,13 @@ async def test_cache_is_shown_beside() -> None:
 
     assert found["cache"]["local_image"]["count"] == 0
     assert found["cache"]["local_video"]["size_mb"] == 0
+
+
+async def test_requests_are_counted_by_status_and_duration() -> None:
+    async with running_gateway(grokgate_chat, upstream=FakeUpstream()) as gw:
+        await ask(gw, answers=2, failures=1)
+        stats = (await numbers(gw))["request_stats"]
+
+    assert [one["count"] for one in stats["statuses"]] == [2, 1]
+    assert (stats["durations"][0]["from_ms"], stats["durations"][-1]["to_ms"]) == (0, None)
+    assert sum(one["count"] for one in stats["durations"]) == 2

@@ -141,3 +141,11 @@ async def test_fault_of_the_file_does_not_hinder_other_changes() -> None:
         reply = await admin.post("/models", json={"alias": {"x": "grok-4"}})
 
     assert reply.status_code == 200
+
+
+async def test_trail_tells_which_models_were_hidden() -> None:
+    async with running_gateway(grokgate_chat) as gw, gw.operator() as admin:
+        await admin.post("/models", json={"hide": ["grok-3"]})
+        (line,) = (await admin.get("/audit")).json()["lines"]
+
+    assert line["detail"] == {"models.hide": {"added": ["grok-3"], "removed": []}}

@@ -44,14 +44,15 @@ async def test_files_of_one_account_are_counted(protocol: Any) -> None:
 
     assert reply["online"] == {
         "count": 60,
+        "bytes": 60 * len(PICTURE),
         "status": "ok",
         "token": token_id,
         "last_asset_clear_at": None,
     }
     assert reply["online_scope"] == "selected"
-    assert reply["online_details"] == [
-        {"token": token_id, "token_masked": "…b2c3d4", "count": 60, "status": "ok"}
-    ]
+    (detail,) = reply["online_details"]
+    assert (detail["token"], detail["token_masked"]) == (token_id, "…b2c3d4")
+    assert (detail["count"], detail["bytes"], detail["status"]) == (60, 60 * len(PICTURE), "ok")
 
 
 @pytest.mark.parametrize("query", [{"scope": "all"}, {"tokens": f"{ONE},{TWO}"}])

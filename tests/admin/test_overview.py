@@ -90,3 +90,28 @@ async def test_incidents_are_listed_newest_first() -> None:
         ("job_failed", "video/film"),
         ("drift", "web: result.new"),
     ]
+
+
+async def test_hours_of_the_day_tell_numbers_and_times() -> None:
+    upstream = FakeUpstream([TextDelta(text="Hi")], Seen.BAD_REQUEST)
+    async with running_gateway(grokgate_chat, upstream=upstream) as gw:
+        for _ in range(2):
+            await gw.client.post("/v1/chat/completions", json=QUESTION)
+        found = await overview(gw)
+
+    *before, now = found["hours"]
+    assert (len(before), now["total"], now["success"], now["failed"]) == (23, 2, 1, 1)
+    assert now["p50_ms"] == found["day"]["duration"]["p95_ms"]
+    assert before[0]["p95_ms"] is None
+    assert found["day"]["success_rate"] == 50.0
+    assert [one["endpoint"] for one in found["day"]["endpoints"]] == ["POST /v1/chat/completions"]
+
+
+async def test_requests_of_operators_are_none_of_clients() -> None:
+    async with running_gateway(grokgate_chat) as gw:
+        idle = (await overview(gw))["live"]["inflight"]
+        gw.gateway.drain.enter()  # as a client's request does
+        busy = (await overview(gw))["live"]["inflight"]
+        gw.gateway.drain.leave()
+
+    assert (idle, busy) == (0, 1)

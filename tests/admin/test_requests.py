@@ -25,7 +25,7 @@ ENDED = Ended(
 
 def note(gw: RunningGateway, number: int, *, model: str = "grok-4", **more: Any) -> None:
     """Have a request ended."""
-    tally = Tally(request_id=f"req_{number}", model=model)
+    tally = Tally(request_id=f"req_{number}", model=model, token=f"tok_{number}")
     gw.gateway.note_request(structs.replace(ENDED, **more), tally)
 
 
@@ -61,6 +61,9 @@ async def test_request_is_listed_once_it_is_answered() -> None:
         ({"error": "upstream_error"}, [4]),
         ({"request_id": "req_1"}, [1]),
         ({"endpoint": "GET /v1/models"}, [1]),
+        ({"token": "tok_2"}, [2]),
+        ({"known": True}, [1, 2, 3]),
+        ({"known": False, "failed": True}, [4]),
         ({"since": 1 << 52}, []),
         ({"until": 1}, []),
         ({"model": "%"}, []),
@@ -71,7 +74,7 @@ async def test_rows_are_filtered(query: dict[str, Any], numbers: list[int]) -> N
         note(gw, 1, endpoint="GET /v1/models")
         note(gw, 2, model="grok-3", caller=Caller(key_id="k2", name="second"))
         note(gw, 3, status=429)
-        note(gw, 4, error="upstream_error")
+        note(gw, 4, error="upstream_error", caller=None)
         found = await read(gw, **query)
 
     assert sorted(item["request_id"] for item in found["items"]) == [f"req_{n}" for n in numbers]

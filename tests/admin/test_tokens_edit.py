@@ -252,6 +252,9 @@ async def test_accounts_are_switched_off_and_on() -> None:
         body = {"tokens": ["a", "b", "c"], "disabled": False}
         both = await admin.post("/tokens/disabled/batch", json=body)
 
+        lines = (await admin.get("/audit")).json()["lines"]
+
+    assert [line["action"] for line in lines] == ["tokens.enable", "tokens.disable"]
     assert (one.json()["updated"], off["a"]) == (1, "disabled")
     assert both.json() == {"status": "success", "updated": 2, "unknown": ["…"]}
 
@@ -306,3 +309,35 @@ async def test_header_without_a_revision_is_refused(revision: str) -> None:
         reply = await admin.patch("/tokens/item", json=body, headers={"if-match": f'"{revision}"'})
 
     assert reply.status_code == 400
+
+
+async def test_accounts_are_switched_off_and_deleted_as_jobs() -> None:
+    async with running_gateway(tokens={"a": 5, "b": 5}) as gateway, gateway.operator() as admin:
+        everyone = {"filter": {"all": True}}
+        body = {**everyone, "disabled": True}
+        switched = (await admin.post("/tokens/disabled/batch/async", json=body)).json()
+        await _ended(gateway, switched["task_id"])
+        records = gateway.gateway.tokens.records
+        statuses = {record.state.status for record in records.values()}
+        deleted = (await admin.post("/tokens/delete/async", json=everyone)).json()
+        await _ended(gateway, deleted["task_id"])
+
+        assert (statuses, switched["total"]) == ({"disabled"}, 2)
+        assert (dict(records), deleted["total"]) == ({}, 2)
+
+
+async def test_job_leaves_expired_accounts_switched_off() -> None:
+    text = '{"ssoBasic": [{"token": "credential-of-account-aaaaa1", "status": "expired"}]}'
+    async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
+        await gateway.gateway.tokens.import_text(text)
+        body = {"filter": {"all": True}, "disabled": False}
+        started = (await admin.post("/tokens/disabled/batch/async", json=body)).json()
+
+    assert started["total"] == 0
+
+
+async def _ended(gateway: RunningGateway, task_id: str) -> None:
+    task = gateway.gateway.chores.task(task_id)
+    assert task is not None
+    with anyio.fail_after(10):
+        await task.wait()

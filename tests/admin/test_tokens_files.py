@@ -5,15 +5,18 @@ from collections.abc import Iterable
 from contextlib import closing
 from typing import Any
 
+import anyio
 import msgspec
 import pytest
 
+from grokgate.chores.events import Done
 from grokgate.testing.gateway import RunningGateway, running_gateway
 
 pytestmark = pytest.mark.anyio
 
 FIRST = "credential-of-account-aaaaa1"
 SECOND = "credential-of-account-aaaaa2"
+TEXT_TYPE = "text/plain; charset=utf-8"
 FORMS: dict[str, Any] = {
     "A": {"ssoBasic": [{"token": FIRST, "quota": 5}, SECOND]},
     "B": {"ssoNormal": {FIRST: {"remainingQueries": 5}, SECOND: {}}},
@@ -49,6 +52,21 @@ async def test_every_form_comes_in_and_goes_out(form: str) -> None:
 
         assert _credentials(gateway) == [FIRST, SECOND]
         assert (again.json()["unchanged"], gateway.gateway.tokens.records) == (2, before)
+
+
+@pytest.mark.parametrize("path", ["/tokens/import", "/tokens/add"])
+@pytest.mark.parametrize(
+    "entries",
+    [{"ssoBasic": ["bad", FIRST]}, [{"token": "bad"}, FIRST], {"ssoBasic": {"bad": {}, FIRST: {}}}],
+    ids=["text", "record", "map"],
+)
+async def test_entry_that_is_no_token_is_rejected_with_the_reason(path: str, entries: Any) -> None:
+    body = {"text": _text(entries)} if path.endswith("import") else {"tokens": _text(entries)}
+    async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
+        (rejected,) = (await admin.post(path, json=body)).json()["rejected"]
+
+        assert rejected["reason"] == "does not look like a token"
+        assert _credentials(gateway) == [FIRST]
 
 
 async def test_preview_counts_by_pool_and_changes_nothing() -> None:
@@ -140,3 +158,45 @@ async def test_large_import_is_all_or_nothing_while_the_database_is_full() -> No
 
     assert (full.status_code, left, stored) == (503, [FIRST], 1)
     assert done.json()["added"] == 5000
+
+
+async def test_body_names_what_is_exported_after_the_password() -> None:
+    async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
+        await gateway.gateway.tokens.import_text(f"{FIRST}\nssoSuper: {SECOND}")
+        refused = await admin.post("/tokens/export", json={"filter": {"all": True}})
+        await _allow(gateway)
+        body = {"filter": {"pool": "ssoSuper"}, "format": "txt"}
+        reply = await admin.post("/tokens/export", json=body)
+        nothing = await admin.post("/tokens/export", json={})
+
+    assert refused.json()["error"]["code"] == "password_required"
+    assert (reply.text, reply.headers["content-type"]) == (f"{SECOND}\n", TEXT_TYPE)
+    assert "_selected_" in reply.headers["content-disposition"]
+    assert nothing.json()["error"]["code"] == "empty_payload"
+
+
+async def test_import_as_a_job_tells_what_it_came_to() -> None:
+    async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
+        body = {"text": f"{FIRST}\nshort\n{SECOND}", "pool": "ssoSuper"}
+        task_id = (await admin.post("/tokens/import/async", json=body)).json()["task_id"]
+        task = gateway.gateway.chores.task(task_id)
+        assert task is not None
+        with anyio.fail_after(10):
+            final = await task.wait()
+        job = (await admin.get(f"/batch/{task_id}")).json()
+
+        assert _credentials(gateway) == [FIRST, SECOND]
+    assert isinstance(final, Done)
+    report = msgspec.json.decode(final.result)["report"]
+    assert (report["added"], report["pools"]) == (2, {"ssoSuper": {"added": 2}})
+    assert (job["task"]["kind"], job["task"]["ok"], job["task"]["fail"]) == ("tokens_import", 2, 1)
+    assert [one["item"] for one in job["failures"]] == ["line 2"]
+
+
+@pytest.mark.parametrize("more", [{"pool": "nowhere"}, {"dry_run": True}, {"note": "x" * 5000}])
+async def test_import_as_a_job_is_refused_before_it_begins(more: dict[str, Any]) -> None:
+    async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
+        reply = await admin.post("/tokens/import/async", json={"text": FIRST, **more})
+
+        assert reply.status_code == 400
+        assert await gateway.gateway.chores.listing() == []

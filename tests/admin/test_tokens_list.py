@@ -85,6 +85,27 @@ async def test_row_shows_an_account_as_it_is_now() -> None:
     assert (item["id"], item["token"], item["quota"], item["inflight"]) == (token, "…", 5, 0)
 
 
+async def test_row_tells_why_an_account_is_out_and_since_when() -> None:
+    async with running_gateway(tokens={"a": 5}) as gateway, gateway.operator() as admin:
+        (token,) = gateway.gateway.tokens.records
+        await admin.post("/tokens/disabled", json={"token": token, "disabled": True})
+        (item,) = (await admin.get("/tokens/list")).json()["items"]
+
+    assert (item["status"], item["evidence"]) == ("disabled", "operator")
+    assert item["state_since"] > 0
+    assert (item["image_quota"], item["sync_count"]) == (2, 1)
+
+
+async def test_totals_follow_what_an_operator_changes() -> None:
+    async with running_gateway(tokens={"a": 5, "b": 5}) as gateway, gateway.operator() as admin:
+        (token, _) = gateway.gateway.tokens.records
+        before = (await admin.get("/tokens/list")).json()["totals"]
+        await admin.post("/tokens/delete", json={"ids": [token]})
+        after = (await admin.get("/tokens/list")).json()["totals"]
+
+    assert (before["total"], after["total"]) == (2, 1)
+
+
 @pytest.mark.parametrize(
     "query", ["page_size=19", "page_size=2001", "page=0", "sort=token", "status=x"]
 )
@@ -99,4 +120,32 @@ async def test_explains_why_a_model_finds_an_account() -> None:
         unknown = await admin.get("/tokens/explain?model=none-such")
 
     assert (len(way["candidates"]), way["out"]) == (1, {"empty": 1})
+    assert [one["reason"] for one in way["ruled_out"]] == ["empty"]
     assert unknown.json()["error"]["code"] == "model_not_found"
+
+
+async def test_one_account_is_shown_masked_with_its_revision() -> None:
+    async with running_gateway(tokens={"a": 5}) as gateway, gateway.operator() as admin:
+        (token,) = gateway.gateway.tokens.records
+        reply = await admin.get(f"/tokens/item?token={token}")
+
+    assert (reply.json()["item"]["id"], reply.headers["etag"]) == (token, '"1"')
+    assert "secret" not in reply.json()
+
+
+async def test_secrets_of_an_account_need_the_password_and_are_noted() -> None:
+    async with running_gateway(tokens={"a": 5}) as gateway, gateway.operator() as admin:
+        (token,) = gateway.gateway.tokens.records
+        refused = await admin.get(f"/tokens/item?token={token}&reveal=1")
+        gateway.gateway.access.confirm(gateway.gateway.access.sessions.listing()[0].id)
+        reply = await admin.get(f"/tokens/item?token={token}&reveal=1")
+        (line,) = (await admin.get("/audit")).json()["lines"]
+
+    assert refused.json()["error"]["code"] == "password_required"
+    assert reply.json()["secret"] == {"token": "a", "proxy_url": None}
+    assert (line["action"], line["target"]) == ("tokens.reveal", token)
+
+
+async def test_unknown_account_is_not_found() -> None:
+    async with running_gateway() as gateway, gateway.operator() as admin:
+        assert (await admin.get("/tokens/item?token=tok_none")).status_code == 404

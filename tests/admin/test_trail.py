@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from grokgate.admin.context import OpenRequests
 from grokgate.admin.trail import Trail
 from grokgate.storage.acting import Act
 from grokgate.storage.meta import write_fact
@@ -49,7 +50,8 @@ class Served:
         async def nothing(_: Any = None) -> Any:
             return None
 
-        await Trail(app, gateway=self._gw.gateway)(scope, nothing, nothing)
+        trail = Trail(app, gateway=self._gw.gateway, requests=OpenRequests())
+        await trail(scope, nothing, nothing)
         async with self._gw.operator() as admin:
             lines = (await admin.get("/audit")).json()["lines"]
         return [{name: line[name] for name in ("action", "target", "detail")} for line in lines]

@@ -1,5 +1,7 @@
 """The reference names every address of the admin API, and the document describes each."""
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from grokgate.testing import RunningGateway, running_gateway
 pytestmark = pytest.mark.anyio
 
 PAGE = Path(__file__).parents[2] / "docs/reference/http.md"
+TEXTS = Path(__file__).parents[2] / "admin_ui/grokgate_admin_ui/static/i18n"
 
 
 @pytest.fixture
@@ -50,6 +53,24 @@ async def test_document_describes_every_operation_with_an_example(gw: RunningGat
     described = {name: one for name, one in operations.items() if is_text(one)}
     assert len(described) > 60
     assert [name for name, one in described.items() if not has_example(one, document)] == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_every_act_of_the_audit_trail_has_words(gw: RunningGateway, language: str) -> None:
+    words = json.loads((TEXTS / language / "audit.json").read_text())
+    document = api_document(gw.gateway, AdminApi(gw.gateway))
+
+    acts = {
+        re.sub(
+            r"\W+", "_", re.sub(r"/{\w+}", "", path).removeprefix(f"{BASE}/").removesuffix("/async")
+        )
+        for path, item in document["paths"].items()
+        if path.startswith(f"{BASE}/") and item.keys() & {"post", "put", "patch", "delete"}
+    }
+
+    assert len(acts) > 30
+    told = {re.sub(r"^did_|_(?:name|kind|task_id)_str", "", key): key for key in words}
+    assert [act for act in sorted(acts) if act not in told] == []
 
 
 def answer(operation: Any) -> Any:

@@ -252,6 +252,9 @@ PROOFS = {
     "compat.strict_params": (
         "http/test_body.py::test_strict_settings_refuse_fields_without_effect"
     ),
+    "ui.public_chat": (
+        "admin/test_pages.py::test_chat_without_a_login_is_there_while_the_setting_says_so"
+    ),
     "imagine_fast.n": f"{IMAGES}test_parameters_of_the_fast_model_are_the_operators",
     "imagine_fast.size": f"{IMAGES}test_parameters_of_the_fast_model_are_the_operators",
     "imagine_fast.response_format": (

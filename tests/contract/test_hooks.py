@@ -12,6 +12,7 @@ from litestar import get
 from msgspec import Meta
 
 from grokgate.plugin import (
+    AdminPanel,
     Call,
     Caller,
     CallRecord,
@@ -159,6 +160,16 @@ async def test_grokgate_routes_answer_behind_their_switch() -> None:
 
     assert on.json() == {"text": "old pond"}
     assert (off.status_code, off.json()["error"]["code"]) == (404, "endpoint_disabled")
+
+
+async def test_grokgate_admin_panels_adds_pages_to_the_admin_ui() -> None:
+    panel = AdminPanel(id="try", title={"en": "Try it", "zh": "试用"}, module="panel.js")
+    plugin = Sample(admin_panels=lambda: [panel])
+    async with running_gateway(plugin) as gateway, gateway.operator() as operator:
+        rows = (await operator.get("/plugins")).json()["plugins"]
+
+    (shown,) = [row["panels"] for row in rows if row["name"] == "sample"]
+    assert shown == [{"id": "try", "title": {"en": "Try it", "zh": "试用"}, "module": "panel.js"}]
 
 
 async def test_grokgate_lifespan_surrounds_the_service() -> None:

@@ -46,6 +46,21 @@ async def test_accounts_that_expire_are_told_together() -> None:
         assert all(account.startswith("tok_") for account in incident.detail["accounts"])
 
 
+async def test_accounts_that_expire_within_the_hour_are_one_incident_that_grows() -> None:
+    clock = FakeClock()
+    dead = Observation(operation="survey", kind=Kind.AUTH_DEAD, stage=Stage.SENT)
+    async with running_gateway(grokgate_chat, tokens={"a": 9, "b": 9, "c": 9}, clock=clock) as gw:
+        counts = []
+        for token, wait_s in zip(list(gw.gateway.tokens.records), (60, 60, 3600), strict=True):
+            clock.advance(wait_s)
+            gw.gateway.home.survey_failed(token, dead)
+            await gw.gateway.alarms.look_at_pool()
+            found = [i for i in gw.gateway.alarms.incidents() if i.kind == "account_expired"]
+            counts.append([incident.detail["count"] for incident in found])
+
+    assert counts == [[1], [2], [1, 2]]
+
+
 async def test_account_that_expires_before_the_first_look_is_told_once() -> None:
     clock = FakeClock()
     dead = Observation(operation="survey", kind=Kind.AUTH_DEAD, stage=Stage.SENT)

@@ -29,6 +29,8 @@ async def test_all_usable_accounts_are_switched_and_told_by_id() -> None:
         ids = {at.id_of(token) for token in TOKENS}
 
         assert {at.tags(token) for token in TOKENS} == {("nsfw",)}
+        (chore,) = await at.running.gateway.chores.listing()
+    assert chore.actor == "command"
     assert [event["type"] for event in events] == ["snapshot", "progress", "progress", "done"]
     assert {event["item"] for event in events[1:3]} == ids
 

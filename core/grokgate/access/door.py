@@ -59,8 +59,22 @@ class Door:
     def stored(self, stored: str) -> None:
         self._stored, self._verified = stored, None
 
-    async def prove(self, password: str, *, address: str, username: str | None = None) -> None:
+    async def prove(
+        self,
+        password: str,
+        *,
+        address: str,
+        username: str | None = None,
+        message: str | None = None,
+    ) -> None:
         """Check a password, and the name beside it where one was sent.
+
+        Args:
+            password: As somebody typed it.
+            address: Where it came from.
+            username: None: none was sent.
+            message: What who is wrong is told; None: the usual words, which do not say that it was
+                a password.
 
         Raises:
             SetupRequired: There is no password yet.
@@ -76,7 +90,7 @@ class Door:
         named = username is None or passwords.equals(username, self._username())
         if not (right and named):
             self._log.warning("admin_login_failed", address=address)
-            raise self.throttle.failed(address)
+            raise self.throttle.failed(address, message=message)
         self.throttle.succeeded(address)
 
     def fault(self, password: str) -> str | None:

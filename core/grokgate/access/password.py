@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 SHORTEST: Final = 12
 """Characters, unless the listen address is loopback."""
 LONGEST: Final = 512
-_REFUSED: Final = frozenset({"grok2api", "admin", "password", "grokgate"})
+_REFUSED: Final = frozenset({"grok2api", "admin", "password", "grokgate", "grok"})
 _HASH: Final = re.compile(
     r"\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,2})\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{16,}"
 )

@@ -6,13 +6,15 @@ from typing import Annotated, Final
 import msgspec
 from litestar import get, post
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath
+from litestar.params import FromPath, QueryParameter
 from msgspec import Meta, Struct
 
 from grokgate.admin.context import CurrentAct, CurrentGateway, CurrentOperator
 from grokgate.admin.guard import TICKETS
 from grokgate.admin.lasting import while_session_lives
 from grokgate.chores import Event, View
+from grokgate.chores.events import Failure
+from grokgate.chores.rows import LISTED
 from grokgate.errors import GatewayError
 from grokgate.plugin.stream import EventStream
 
@@ -28,6 +30,17 @@ class TaskList(Struct, frozen=True, kw_only=True):
     status: str = "success"
 
 
+class TaskReply(Struct, frozen=True, kw_only=True):
+    """One job, and what failed in it."""
+
+    task: View
+    failures: Annotated[
+        list[Failure],
+        Meta(description="The first 1000; their ids can be sent again. Empty once forgotten."),
+    ]
+    status: str = "success"
+
+
 class CancelAsked(Struct, frozen=True, kw_only=True):
     """No further account is begun; those under way end."""
 
@@ -36,9 +49,18 @@ class CancelAsked(Struct, frozen=True, kw_only=True):
 
 
 @get("/batch", summary="List jobs")
-async def list_batches(gateway: CurrentGateway) -> TaskList:
+async def list_batches(
+    gateway: CurrentGateway, *, limit: Annotated[int, QueryParameter(ge=1, le=LISTED)] = LISTED
+) -> TaskList:
     """List the last jobs."""
-    return TaskList(tasks=await gateway.chores.listing())
+    return TaskList(tasks=await gateway.chores.listing(limit))
+
+
+@get("/batch/{task_id:str}", summary="Tell how a job fares, and what failed in it")
+async def read_batch(gateway: CurrentGateway, task_id: FromPath[str]) -> TaskReply:
+    """Return one job with the accounts that could not be worked on, and why."""
+    task = await gateway.chores.view(task_id)
+    return TaskReply(task=task, failures=await gateway.chores.failures(task_id))
 
 
 @get(
@@ -73,7 +95,7 @@ async def cancel_batch(
     return CancelAsked(task_id=task_id)
 
 
-HANDLERS: Final = (list_batches, stream_batch, cancel_batch)
+HANDLERS: Final = (list_batches, read_batch, stream_batch, cancel_batch)
 
 
 def _frames(event: Event) -> Iterator[bytes]:

@@ -23,6 +23,7 @@ class Kept(Struct, frozen=True, kw_only=True):
     """What one kind takes."""
 
     count: int
+    size_bytes: Annotated[int, Meta(examples=[13107200])]
     size_mb: Annotated[float, Meta(description="Two decimals.", examples=[12.5])]
     limit_mb: int | None = None
     """Of this kind alone, or of both; null: none."""
@@ -216,6 +217,7 @@ def _kept(usage: MediaUsage, limit_mb: int | None) -> Kept:
     size_mb = usage.size / _MB
     return Kept(
         count=usage.count,
+        size_bytes=usage.size,
         size_mb=round(size_mb, 2),
         limit_mb=limit_mb or None,
         percent=round(100 * size_mb / limit_mb, 1) if limit_mb else None,

@@ -209,7 +209,13 @@ async def begin(
         items = items[:most]
     act.target = target_of([item.token or "unknown" for item in items])
     return await gateway.chores.start(
-        kind, items, options=options, at_once=at_once, warning=warning, conclude=conclude
+        kind,
+        items,
+        options=options,
+        at_once=at_once,
+        warning=warning,
+        actor=act.actor,
+        conclude=conclude,
     )
 
 

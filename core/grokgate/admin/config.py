@@ -14,10 +14,11 @@ from grokgate.access.access import KEY as PASSWORD_KEY
 from grokgate.admin.config_schema import Changed, ConfigSchema, Impersonation, schema_of
 from grokgate.admin.context import CurrentAct, CurrentGateway, CurrentOperator
 from grokgate.admin.reauth import require_password
-from grokgate.errors import SettingsError
+from grokgate.admin.revision import IfMatch, seen, tag
+from grokgate.errors import Conflict, SettingsError
 from grokgate.gateway import Gateway
 from grokgate.settings.changes import named
-from grokgate.settings.showing import tree
+from grokgate.settings.showing import differences, tree
 from grokgate.settings.values import mask
 from grokgate.storage.acting import Act
 
@@ -55,15 +56,22 @@ async def read_config(
 
 
 @post("/config", status_code=200, summary="Change settings")
-async def change_config(gateway: CurrentGateway, act: CurrentAct, data: JSONBody[Tree]) -> Changed:
-    """Merge a partial tree into the settings: lists replace, null resets a key to its default."""
-    return await change(gateway, act, data)
+async def change_config(
+    gateway: CurrentGateway, act: CurrentAct, data: JSONBody[Tree], *, if_match: IfMatch = None
+) -> Response[Changed]:
+    """Merge a partial tree into the settings: lists replace, null resets a key to its default.
+
+    With `If-Match` nothing is saved when the settings were changed since they were read.
+    """
+    changed = await change(gateway, act, data, revision=seen(if_match))
+    return Response(changed, headers=tag(changed.revision))
 
 
 @get("/config/schema", summary="Describe all settings")
-async def read_schema(gateway: CurrentGateway) -> ConfigSchema:
+async def read_schema(gateway: CurrentGateway) -> Response[ConfigSchema]:
     """Return every setting with its rules, its value and where that comes from."""
-    return schema_of(gateway.settings)
+    schema = schema_of(gateway.settings)
+    return Response(schema, headers=tag(schema.revision))
 
 
 @get("/config/impersonate", summary="Tell what the fingerprint settings mean")
@@ -99,16 +107,35 @@ async def export_file(
 HANDLERS: Final = (read_config, change_config, read_schema, read_impersonation, export_file)
 
 
-async def change(gateway: Gateway, act: Act, patch: Mapping[str, Any]) -> Changed:
+async def change(
+    gateway: Gateway, act: Act, patch: Mapping[str, Any], *, revision: int | None = None
+) -> Changed:
     """Save *patch*, and tell what is odd about it.
 
+    Args:
+        gateway: Whose settings.
+        act: Told what is changed.
+        patch: Partial tree.
+        revision: Of the settings that the operator saw; None: whatever it is by now.
+
     Raises:
+        Conflict: They were changed meanwhile.
         SettingsError: Nothing was saved; see `SettingsStore.change`.
     """
     store = gateway.settings
     act.target = act.target or ", ".join(named(patch, store.fields))
-    before = store.snapshot
-    after = await store.change(await _with_password(gateway, patch))
+    before, values = store.snapshot, store.values
+    wanted = await _with_password(gateway, patch)
+
+    def unless_changed() -> Mapping[str, Any]:
+        if revision not in {None, store.snapshot.revision}:
+            message = "The settings were changed meanwhile. Read them again."
+            raise Conflict(message, code="revision_conflict")
+        return wanted
+
+    after = await store.change(unless_changed)
+    if not act.detail:
+        act.detail = differences(store.fields, values, store.values)
     warnings = [warning for warning in after.warnings if warning not in before.warnings]
     return Changed(
         message="Nothing changed." if store.snapshot is before else "Saved.",

@@ -32,5 +32,13 @@ class Operator(Struct, frozen=True, kw_only=True):
     """True: this very request carried it."""
 
 
+class OpenRequests(Struct):
+    """Requests of operators that are being answered, this one included."""
+
+    count: int = 0
+
+
+CurrentRequests: TypeAlias = NamedDependency[SkipValidation[OpenRequests]]
+"""Argument ``requests``."""
 CurrentOperator: TypeAlias = NamedDependency[Operator]
 """Argument ``operator``."""

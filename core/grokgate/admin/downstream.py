@@ -1,7 +1,7 @@
 """The switches of all endpoints (F-ADM-30, F-UI-70)."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Final
 
 from litestar import get, post
@@ -9,13 +9,15 @@ from litestar.params import JSONBody
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from grokgate.admin.config import change
-from grokgate.admin.config_schema import locked_by
+from grokgate.admin.config_schema import Texts, locked_by
 from grokgate.admin.context import CurrentAct, CurrentGateway
 from grokgate.gateway import Gateway
 from grokgate.http.files import ROUTES
 from grokgate.plugin.records import RouteSpec
+from grokgate.registry import CORE
 from grokgate.settings import Switch
 from grokgate.settings.fields import SWITCHES
+from grokgate.statistics.recent import Asked
 
 _TYPE: Final = re.compile(r":[^}]*")
 
@@ -35,7 +37,14 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     path: Annotated[str, Meta(examples=["/v1/images/generations"])]
     operations: list[Operation]
     description: Annotated[str, Meta(examples=["Makes pictures."])]
+    help: Texts
+    """Of the switch, by language."""
     plugin: Annotated[str, Meta(examples=["images"])]
+    bundled: Annotated[bool, Meta(description="False: the plugin is somebody else's.")]
+    calls_day: Annotated[
+        int, Meta(description="Requests in the present hour and the 23 before it; seconds old.")
+    ]
+    failed_day: Annotated[int, Meta(description="Those of them that failed.")]
     enabled: Annotated[bool, Meta(description="The switch. Off means 404 for callers.")]
     answers: Annotated[
         bool,
@@ -58,7 +67,7 @@ class Endpoints(Struct, frozen=True, kw_only=True):
 @get("/downstream", summary="List the switches of all endpoints")
 async def list_endpoints(gateway: CurrentGateway) -> Endpoints:
     """Return one row for each switch, the core's first."""
-    return Endpoints(endpoints=list(_endpoints(gateway)))
+    return Endpoints(endpoints=await _endpoints(gateway))
 
 
 @post("/downstream", status_code=200, summary="Switch endpoints on and off")
@@ -70,7 +79,7 @@ async def switch_endpoints(
     act.detail = {key: on for key, on in asked.items() if _is_switch(gateway, key)}
     changed = await change(gateway, act, {SWITCHES: asked})
     return Endpoints(
-        endpoints=list(_endpoints(gateway)), message=changed.message, warnings=changed.warnings
+        endpoints=await _endpoints(gateway), message=changed.message, warnings=changed.warnings
     )
 
 
@@ -81,9 +90,13 @@ def _is_switch(gateway: Gateway, key: str) -> bool:
     return f"{SWITCHES}.{key}" in gateway.settings.fields
 
 
-def _endpoints(gateway: Gateway) -> Iterator[Endpoint]:
-    for switch in dict.fromkeys(gateway.switches):
-        yield _endpoint(gateway, switch, list(_specs(gateway, switch.id)))
+async def _endpoints(gateway: Gateway) -> list[Endpoint]:
+    day = (await gateway.request_log.recent.look()).day
+    asked = {one.endpoint: one for one in day.endpoints()}
+    return [
+        _endpoint(gateway, switch, list(_specs(gateway, switch.id)), asked)
+        for switch in dict.fromkeys(gateway.switches)
+    ]
 
 
 def _specs(gateway: Gateway, route: str) -> Iterator[RouteSpec]:
@@ -91,23 +104,35 @@ def _specs(gateway: Gateway, route: str) -> Iterator[RouteSpec]:
     return (spec for spec in every if spec.id == route)
 
 
-def _endpoint(gateway: Gateway, switch: Switch, specs: list[RouteSpec]) -> Endpoint:
+def _endpoint(
+    gateway: Gateway, switch: Switch, specs: list[RouteSpec], asked: Mapping[str, Asked]
+) -> Endpoint:
     key = f"enable_{switch.id}"
     field = gateway.settings.fields[f"{SWITCHES}.{key}"]
     operations = list(_operations(specs))
+    named = {f"{one.method} {one.path}" for one in operations}
+    counted = [asked[name] for name in named if name in asked]
     return Endpoint(
         key=key,
         method=operations[0].method,
         path=operations[0].path,
         operations=operations,
         description=" ".join(spec.summary for spec in specs),
+        help=field.help,
         plugin=switch.owner,
+        bundled=_is_bundled(gateway, switch.owner),
+        calls_day=sum(one.total for one in counted),
+        failed_day=sum(one.failed for one in counted),
         enabled=gateway.settings.values[field.key],
         answers=switch.id in gateway.enabled_routes,
         requires=[f"enable_{route}" for route in switch.requires],
         default=switch.default_enabled,
         locked_by=locked_by(gateway.settings, field),
     )
+
+
+def _is_bundled(gateway: Gateway, owner: str) -> bool:
+    return owner == CORE or any(one.bundled for one in gateway.plugins if one.name == owner)
 
 
 def _operations(specs: Iterable[RouteSpec]) -> Iterator[Operation]:

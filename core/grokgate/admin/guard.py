@@ -7,7 +7,7 @@ prove that they were not (F-AUTH-06). Keys of clients open nothing here.
 
 import hmac
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import parse_qs
 
 from litestar.enums import ScopeType
@@ -26,6 +26,8 @@ from grokgate.http.auth import MISSING, AsyncGuard, Connection, credential
 from grokgate.http.body import JSON, MULTIPART
 from grokgate.http.origin import client_address, is_same_origin, is_secure, origin_of
 from grokgate.storage.acting import current_act
+
+LoginState: TypeAlias = Literal["in", "out", "setup", "unknown"]
 
 OPEN: Final = "open_to_all"
 """Key of a handler's ``opt``: true lets everybody in, for logging in."""
@@ -46,6 +48,8 @@ _UNREPEATED: Final = (
 )
 _COOKIE: Final = "grokgate_session"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_WITH_COOKIES: Final = frozenset({b"same-origin", b"same-site", b"none"})
+"""Origins, by ``Sec-Fetch-Site``, of requests that have the cookie if there is one."""
 
 
 def require_operator(gateway: Callable[[], Gateway]) -> AsyncGuard:
@@ -108,6 +112,21 @@ async def identify_operator(
     assert text is not None
     _refuse_forged(gateway, scope, csrf=access.csrf(text))
     return Operator(session_id=session.id, address=address, epoch=access.epoch)
+
+
+def login_state(gateway: Gateway, scope: Mapping[str, Any]) -> LoginState:
+    """Tell whether a browser is logged in by its cookie; ``setup``: there is no password yet.
+
+    ``unknown``: the request may lack the cookie although the browser has it, as it does after a
+    click on another site's page (``SameSite=Strict``). The page's own requests have it.
+    """
+    text = cookie_of(gateway, scope)
+    if text is not None and gateway.access.sessions.find(text) is not None:
+        return "in"
+    if not gateway.access.has_password:
+        return "setup"
+    sent_from = dict(scope["headers"]).get(b"sec-fetch-site")
+    return "out" if text is not None or sent_from in _WITH_COOKIES else "unknown"
 
 
 def bearer(scope: Mapping[str, Any]) -> str | None:

@@ -39,7 +39,7 @@ async def list_keys(gateway: CurrentGateway) -> KeyList:
 async def create_key(gateway: CurrentGateway, act: CurrentAct, data: JSONBody[NewKey]) -> KeyReply:
     """Make a key from a text of its own, or from one that is given."""
     terms = _terms(gateway, data, Terms())
-    act.target, act.detail = data.name or "a key", _told(data)
+    act.action, act.target, act.detail = "keys.create", data.name or "a key", _told(data)
     record, text = await gateway.keys.create(
         data.name or "",
         limits=_limits(data),
@@ -55,7 +55,7 @@ async def create_key(gateway: CurrentGateway, act: CurrentAct, data: JSONBody[Ne
 async def update_key(gateway: CurrentGateway, act: CurrentAct, data: JSONBody[KeyEdit]) -> KeyReply:
     """Change what is named, and leave the rest."""
     record = gateway.keys.get(_named(data.id or data.key))
-    act.target, act.detail = record.id, _told(data)
+    act.target, act.detail = record.id, {"name": record.name, **_told(data)}
 
     def edit(before: KeyRecord) -> KeyRecord:
         return replace(
@@ -73,7 +73,7 @@ async def update_key(gateway: CurrentGateway, act: CurrentAct, data: JSONBody[Ke
 async def delete_key(gateway: CurrentGateway, act: CurrentAct, data: JSONBody[ChosenKey]) -> Done:
     """Remove a key for good, with its responses, files, media and jobs (S13)."""
     record = gateway.keys.get(_named(data.id or data.key))
-    act.target = record.id
+    act.target, act.detail = record.id, {"name": record.name}
     await gateway.keys.delete(record.id)
     await gateway.erasing.erase(record.id)
     return Done()

@@ -17,8 +17,8 @@ _Moment: TypeAlias = Annotated[
 _Number: TypeAlias = Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
-class LimitsPerDay(Struct, frozen=True, kw_only=True):
-    """Daily limits in their other spelling."""
+class LimitsPerDay(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Daily limits in their other spelling; an unknown one is refused, for it would not hold."""
 
     chat_per_day: LimitChange = UNSET
     heavy_per_day: LimitChange = UNSET

@@ -26,6 +26,7 @@ from grokgate.http.auth import MISSING
 from grokgate.storage.acting import Act
 
 _CSRF: Final = "Repeat it in the header X-Grokgate-Csrf of changes that are sent with the cookie."
+_WRONG: Final = "The password is wrong."
 AnyRequest = Request[Any, Any, Any]
 
 
@@ -171,7 +172,8 @@ async def reauth(
     gateway: CurrentGateway, operator: CurrentOperator, data: JSONBody[Reauth]
 ) -> Confirmed:
     """Let this session see secrets for five minutes."""
-    await gateway.access.door.prove(data.password, address=operator.address)
+    door = gateway.access.door
+    await door.prove(data.password, address=operator.address, message=_WRONG)
     if operator.session_id is not None:
         gateway.access.confirm(operator.session_id)
     return Confirmed(expires_in=int(CONFIRMED_S))

@@ -1,5 +1,8 @@
 """The data centre's numbers: accounts, cache, requests (F-LOG-04, F-ADM-28)."""
 
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
@@ -14,10 +17,11 @@ from grokgate.statistics.spans import DAY_MS, HOUR_MS, begin_of_day, begin_of_ho
 from grokgate.storage.statistics import Numbers, read_numbers, top_models
 
 _TOP: Final = 10
+_EDGES_MS: Final = (250, 500, 1000, 2000, 5000, 10_000, 20_000, 60_000)
 
 
 class TokenNumbers(Struct, kw_only=True):
-    """The accounts; quotas as the predecessors added them up."""
+    """The accounts; quotas as `GET /tokens/list` adds them up."""
 
     total: int = 0
     active: int = 0
@@ -26,9 +30,9 @@ class TokenNumbers(Struct, kw_only=True):
     disabled: int = 0
     chat_quota: Annotated[
         int,
-        Meta(description="Units usable accounts have left in their largest windows; may be old."),
+        Meta(description="Left for conversations, to accounts neither expired nor disabled."),
     ] = 0
-    image_quota: Annotated[int, Meta(description="Half of chat_quota.")] = 0
+    image_quota: Annotated[int, Meta(description="The same for pictures.")] = 0
     total_calls: int = 0
 
 
@@ -44,6 +48,7 @@ class HourNumbers(Struct, frozen=True, kw_only=True):
 
     hour: Annotated[str, Meta(examples=["14:00"])]
     date: Annotated[str, Meta(description="In the operator's time zone.", examples=["11-22"])]
+    begins_at: Annotated[int, Meta(description="Unix milliseconds.")]
     total: int
     success: int
     failed: int
@@ -53,6 +58,7 @@ class DayNumbers(Struct, frozen=True, kw_only=True):
     """Requests of one day."""
 
     date: Annotated[str, Meta(description="In the operator's time zone.", examples=["11-22"])]
+    begins_at: Annotated[int, Meta(description="Unix milliseconds.")]
     total: int
     success: int
     failed: int
@@ -65,23 +71,50 @@ class ModelNumbers(Struct, frozen=True, kw_only=True):
     count: int
 
 
+class StatusNumbers(Struct, frozen=True, kw_only=True):
+    """Requests that were answered with one status."""
+
+    status: Annotated[int, Meta(description="499: the client left.", examples=[200])]
+    count: int
+
+
+class TimeNumbers(Struct, frozen=True, kw_only=True):
+    """Requests that took so long."""
+
+    from_ms: int
+    to_ms: Annotated[int | None, Meta(description="No longer than that; null: any longer time.")]
+    count: int
+
+
 class Summary(Struct, frozen=True, kw_only=True):
-    """All requests of the days asked for."""
+    """All requests of the days asked for; the total has those besides that clients left."""
 
     total: int
     success: int
     failed: int
     success_rate: Annotated[
-        float, Meta(description="Percent, one decimal; 0 without requests.", examples=[99.3])
+        float,
+        Meta(
+            description="Percent of those whose client waited for the end, one decimal; 0 without"
+            " any.",
+            examples=[99.3],
+        ),
     ]
 
 
 class RequestNumbers(Struct, frozen=True, kw_only=True):
-    """Requests of clients; a stream that broke counts as failed."""
+    """Requests of clients with a good key; a stream that broke counts as failed."""
 
     hourly: Annotated[list[HourNumbers], Meta(description="Oldest first, without gaps.")]
     daily: Annotated[list[DayNumbers], Meta(description="Oldest first, without gaps.")]
     models: Annotated[list[ModelNumbers], Meta(description="Most often called first.")]
+    statuses: Annotated[
+        list[StatusNumbers], Meta(description="Of the present hour and the 23 before it.")
+    ]
+    durations: Annotated[
+        list[TimeNumbers],
+        Meta(description="Of the same time, requests that called a model and were answered."),
+    ]
     summary: Summary
 
 
@@ -110,11 +143,11 @@ async def read_metrics(
 
 
 async def _tokens(gateway: Gateway) -> TokenNumbers:
-    prospect = await gateway.prospects.look()
+    sums = (await gateway.prospects.add_up()).sums
     numbers = TokenNumbers(
-        chat_quota=prospect.quota,
-        image_quota=prospect.quota // 2,
-        total_calls=prospect.calls,
+        chat_quota=sums.quota,
+        image_quota=sums.image_quota,
+        total_calls=sums.use_count,
     )
     for (_pool, status), count in gateway.home.view().tokens.items():
         setattr(numbers, status, getattr(numbers, status) + count)
@@ -128,6 +161,8 @@ async def _requests(gateway: Gateway, hours: int, days: int) -> RequestNumbers:
     this_hour = begin_of_hour(now_ms, offset_minutes=offset)
     today = begin_of_day(now_ms, offset_minutes=offset)
     first_hour, first_day = this_hour - (hours - 1) * HOUR_MS, today - (days - 1) * DAY_MS
+    await gateway.request_log.flush()
+    day = (await gateway.request_log.recent.look()).day
     async with gateway.database.read() as connection:
         by_hour = await read_numbers(connection, "hour", since_ms=first_hour)
         by_day = await read_numbers(connection, "day", since_ms=first_day)
@@ -142,6 +177,10 @@ async def _requests(gateway: Gateway, hours: int, days: int) -> RequestNumbers:
             for begins_at in range(first_day, today + 1, DAY_MS)
         ],
         models=[ModelNumbers(model=model, count=count) for model, count in models],
+        statuses=[
+            StatusNumbers(status=status, count=count) for status, count in day.statuses().items()
+        ],
+        durations=_durations(day.duration),
         summary=_summary(list(by_day.values())),
     )
 
@@ -151,6 +190,7 @@ def _hour(begins_at: int, numbers: Numbers, offset: int) -> HourNumbers:
     return HourNumbers(
         hour=f"{local:%H:00}",
         date=f"{local:%m-%d}",
+        begins_at=begins_at,
         total=numbers.total,
         success=numbers.success,
         failed=numbers.failed,
@@ -160,20 +200,34 @@ def _hour(begins_at: int, numbers: Numbers, offset: int) -> HourNumbers:
 def _day(begins_at: int, numbers: Numbers, offset: int) -> DayNumbers:
     return DayNumbers(
         date=f"{_local(begins_at, offset):%m-%d}",
+        begins_at=begins_at,
         total=numbers.total,
         success=numbers.success,
         failed=numbers.failed,
     )
 
 
+def _durations(times: Mapping[int, int]) -> list[TimeNumbers]:
+    counted = Counter[int]()
+    for ms, count in times.items():
+        counted[bisect_left(_EDGES_MS, ms)] += count
+    bins = zip((0, *_EDGES_MS), (*_EDGES_MS, None), strict=True)
+    return [
+        TimeNumbers(from_ms=from_ms, to_ms=to_ms, count=counted[place])
+        for place, (from_ms, to_ms) in enumerate(bins)
+    ]
+
+
 def _summary(numbers: list[Numbers]) -> Summary:
     total = sum(one.total for one in numbers)
     success = sum(one.success for one in numbers)
+    failed = sum(one.failed for one in numbers)
+    waited = success + failed
     return Summary(
         total=total,
         success=success,
-        failed=total - success,
-        success_rate=round(100 * success / total, 1) if total else 0.0,
+        failed=failed,
+        success_rate=round(100 * success / waited, 1) if waited else 0.0,
     )
 
 

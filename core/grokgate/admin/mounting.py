@@ -32,12 +32,17 @@ from grokgate.admin import (
     tokens,
     tokens_edit,
     tokens_files,
+    tokens_jobs,
     tokens_list,
+    version,
+    welcome,
 )
-from grokgate.admin.context import CurrentGateway, Operator
+from grokgate.admin.assets import Assets, static_folder
+from grokgate.admin.context import CurrentGateway, OpenRequests, Operator
 from grokgate.admin.describing import Description, describing
-from grokgate.admin.guard import require_operator
-from grokgate.admin.setup_page import setup_page
+from grokgate.admin.guard import login_state, require_operator
+from grokgate.admin.pages import pages
+from grokgate.admin.panels import panels
 from grokgate.admin.trail import Trail
 from grokgate.gateway import Gateway
 from grokgate.http.auth import AsyncGuard
@@ -48,6 +53,8 @@ from grokgate.storage.acting import Act
 BASE: Final = "/api/v1/admin"
 _ALIAS: Final = "/v1/admin"
 _PY2: Final = "/admin/api"
+_UI: Final = "grokgate_admin_ui"
+"""Package whose files are the pages."""
 _HANDLERS: Final[tuple[BaseRouteHandler, ...]] = (
     *adoption.HANDLERS,
     *audit.HANDLERS,
@@ -71,7 +78,10 @@ _HANDLERS: Final[tuple[BaseRouteHandler, ...]] = (
     *tokens.HANDLERS,
     *tokens_edit.HANDLERS,
     *tokens_files.HANDLERS,
+    *tokens_jobs.HANDLERS,
     *tokens_list.HANDLERS,
+    *version.HANDLERS,
+    *welcome.HANDLERS,
 )
 """Of every page."""
 
@@ -84,9 +94,11 @@ class AdminApi:
         self.guard: AsyncGuard = require_operator(lambda: gateway)
         """Lets operators pass, and nobody else."""
 
+        self.requests = OpenRequests()
+
         # A function: Litestar would copy an object, with all it refers to.
         def trailing(app: ASGIApp) -> ASGIApp:
-            return Trail(app, gateway=gateway)
+            return Trail(app, gateway=gateway, requests=self.requests)
 
         self.trailing: Callable[[ASGIApp], ASGIApp] = trailing
         """Wraps what operators use, so that their changes are noted."""
@@ -116,7 +128,13 @@ class AdminApi:
             router(_ALIAS, shown=False),
             router(_PY2, shown=False, handlers=py2.HANDLERS),
             describing(Description(self._gateway, document), self.guard),
-            setup_page(self._gateway.operator_base),
+            panels(self._gateway.plugins, self.guard),
+            pages(
+                Assets(static_folder(_UI), holds_s=1),
+                base=self._gateway.operator_base,
+                has_public_chat=lambda: self._gateway.settings.snapshot.ui.public_chat,
+                state=lambda scope: login_state(self._gateway, scope),
+            ),
         ]
 
 
@@ -133,11 +151,17 @@ def _router(
     async def provide_gateway() -> Any:
         return gateway
 
+    async def provide_requests(
+        gateway: CurrentGateway,  # noqa: ARG001 - see below
+    ) -> OpenRequests:
+        return api.requests
+
     return Router(
         path,
         route_handlers=handlers,
         dependencies={
             "gateway": Provide(provide_gateway),
+            "requests": Provide(provide_requests),
             "operator": Provide(_provide_operator),
             "act": Provide(_provide_act),
         },

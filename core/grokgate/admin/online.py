@@ -241,6 +241,7 @@ def _together(gateway: Gateway, items: Sequence[Item], result: Result) -> Online
     record = gateway.tokens.records.get(only or "")
     return Online(
         count=sum(one.count for one in found),
+        bytes=sum(one.bytes for one in found),
         status="ok" if any(one.status == "ok" for one in found) or not found else "error",
         token=only,
         last_asset_clear_at=record.last_asset_clear_at_ms if record else None,
@@ -253,6 +254,7 @@ def _details(items: Sequence[Item], result: Result) -> list[OnlineDetail]:
             token=item.token or "",
             token_masked=item.label,
             count=result.results[item.label].count,
+            bytes=result.results[item.label].bytes,
             status=result.results[item.label].status,
         )
         for item in items

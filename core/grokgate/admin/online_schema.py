@@ -13,6 +13,7 @@ class Online(Struct, frozen=True, kw_only=True):
     """Files of the selected accounts together."""
 
     count: int
+    bytes: Annotated[int, Meta(description="Their size together, as far as it is known.")] = 0
     status: Annotated[str, Meta(description="`ok`, `error`, or `not_loaded` without a selection.")]
     token: Annotated[str | None, Meta(description="Id of the one that was selected.")] = None
     last_asset_clear_at: int | None = None
@@ -35,6 +36,7 @@ class OnlineDetail(Struct, frozen=True, kw_only=True):
     token: str
     token_masked: str
     count: int
+    bytes: Annotated[int, Meta(description="Their size together.")]
     status: str
 
 

@@ -5,28 +5,20 @@ from typing import Annotated, Final
 from litestar import get
 from msgspec import Meta, Struct
 
-from grokgate.admin.context import CurrentGateway
+from grokgate.admin.context import CurrentGateway, CurrentRequests
 from grokgate.alarms import Incident, is_low
 from grokgate.forecast import Forecast
-from grokgate.gateway import Gateway
 from grokgate.prospects import ModelProspect
-from grokgate.statistics.spans import DAY_MS, HOUR_MS
-from grokgate.storage.requests import (
-    Causes,
-    Latency,
-    Served,
-    count_causes,
-    count_models,
-    measure_latency,
-)
+from grokgate.statistics.recent import Asked, Causes, Counts, HourCounts, Latency, Served, latency
 
 _CAUSES: Final = 10
+_ENDPOINTS: Final = 20
 _MODELS: Final = 20
 _INCIDENTS: Final = 5
 
 
 class ModelCapacity(Struct, frozen=True, kw_only=True):
-    """What the pool can do for one model now."""
+    """What the pool can do for one model now, by the first way of serving it that has room."""
 
     model: Annotated[str, Meta(examples=["grok-4"])]
     capability: str
@@ -45,9 +37,17 @@ class ModelCapacity(Struct, frozen=True, kw_only=True):
 
 
 class Period(Struct, frozen=True, kw_only=True):
-    """How requests fared; models and times are of requests that called a model."""
+    """How requests with a good key fared; models and times are of those that called a model."""
 
+    total: int
+    failed: int
+    left: Annotated[int, Meta(description="Whose client did not wait for the end: no failures.")]
+    success_rate: Annotated[
+        float | None,
+        Meta(description="Percent of those whose client waited, one decimal; null without any."),
+    ]
     models: list[Served]
+    endpoints: Annotated[list[Asked], Meta(description="Most often asked first.")]
     errors: Annotated[list[Causes], Meta(description="Most often first.")]
     duration: Latency
     first_byte: Latency
@@ -56,7 +56,9 @@ class Period(Struct, frozen=True, kw_only=True):
 class Live(Struct, frozen=True, kw_only=True):
     """What goes on now."""
 
-    inflight: int
+    inflight: Annotated[
+        int, Meta(description="Requests of clients; neither operators' own nor jobs.")
+    ]
     sockets: int
     leases_open: int
     queue_depth: int
@@ -72,8 +74,15 @@ class Overview(Struct, frozen=True, kw_only=True):
     live: Live
     tokens: Annotated[dict[str, dict[str, int]], Meta(description="Accounts by pool and status.")]
     models: list[ModelCapacity]
+    measured_at: Annotated[
+        int, Meta(description="When requests were counted, Unix milliseconds: seconds ago.")
+    ]
     hour: Annotated[Period, Meta(description="The last 60 minutes.")]
-    day: Annotated[Period, Meta(description="The last 24 hours.")]
+    day: Annotated[Period, Meta(description="The present hour and the 23 before it.")]
+    hours: Annotated[
+        list[HourCounts],
+        Meta(description="Those hours, oldest first, with the times of answered requests."),
+    ]
     incidents: Annotated[list[Incident], Meta(description="The last ones, newest first.")]
     status: str = "success"
 
@@ -94,9 +103,10 @@ class IncidentsReply(Struct, frozen=True, kw_only=True):
 
 
 @get("/overview", summary="Tell what the pool can serve and how requests fare")
-async def read_overview(gateway: CurrentGateway) -> Overview:
-    """Return the first page; looks at the pool are some seconds old in large pools."""
+async def read_overview(gateway: CurrentGateway, requests: CurrentRequests) -> Overview:
+    """Return the first page; it may be some seconds old, the more so in large pools."""
     await gateway.request_log.flush()
+    recent = await gateway.request_log.recent.look()
     prospect = await gateway.prospects.look()
     view = gateway.home.view()
     tokens: dict[str, dict[str, int]] = {}
@@ -105,7 +115,7 @@ async def read_overview(gateway: CurrentGateway) -> Overview:
     return Overview(
         at_ms=prospect.at_ms,
         live=Live(
-            inflight=gateway.drain.inflight,
+            inflight=gateway.drain.inflight - gateway.jobs.count - requests.count,
             sockets=gateway.drain.sockets,
             leases_open=view.leases_open,
             queue_depth=view.queue_depth,
@@ -115,8 +125,10 @@ async def read_overview(gateway: CurrentGateway) -> Overview:
         ),
         tokens=tokens,
         models=[_capacity(model) for model in prospect.models],
-        hour=await _period(gateway, HOUR_MS),
-        day=await _period(gateway, DAY_MS),
+        measured_at=recent.at_ms,
+        hour=_period(recent.hour),
+        day=_period(recent.day),
+        hours=list(recent.hours),
         incidents=gateway.alarms.incidents()[:_INCIDENTS],
     )
 
@@ -128,7 +140,9 @@ async def list_incidents(gateway: CurrentGateway) -> IncidentsReply:
 
 
 def _capacity(model: ModelProspect) -> ModelCapacity:
-    room = model.room
+    """Tell of the way that has room: who asks is served by it."""
+    way = model.served
+    kind, room = way.kind, way.room
     return ModelCapacity(
         model=model.model,
         capability=model.capability,
@@ -138,21 +152,26 @@ def _capacity(model: ModelProspect) -> ModelCapacity:
         units=room.units,
         total=room.total,
         next_reset_ms=room.next_reset_ms,
-        low=is_low(model),
-        shares=f"{model.upstream}/{'+'.join(model.pools)}/{'+'.join(model.buckets)}",
-        forecast=model.forecast,
+        low=is_low(way),
+        shares=f"{kind.upstream}/{'+'.join(kind.pools)}/{'+'.join(kind.buckets)}",
+        forecast=way.forecast,
     )
 
 
-async def _period(gateway: Gateway, length_ms: int) -> Period:
-    since_ms = int(gateway.clock.now().timestamp() * 1000) - length_ms
-    async with gateway.database.read() as connection:
-        return Period(
-            models=await count_models(connection, since_ms=since_ms, most=_MODELS),
-            errors=await count_causes(connection, since_ms=since_ms, most=_CAUSES),
-            duration=await measure_latency(connection, since_ms=since_ms, first_byte=False),
-            first_byte=await measure_latency(connection, since_ms=since_ms, first_byte=True),
-        )
+def _period(counts: Counts) -> Period:
+    numbers = counts.numbers()
+    waited = numbers.success + numbers.failed
+    return Period(
+        total=numbers.total,
+        failed=numbers.failed,
+        left=numbers.total - waited,
+        success_rate=round(100 * numbers.success / waited, 1) if waited else None,
+        models=counts.models(_MODELS),
+        endpoints=counts.endpoints(_ENDPOINTS),
+        errors=counts.causes(_CAUSES),
+        duration=latency(counts.duration),
+        first_byte=latency(counts.first_byte),
+    )
 
 
 HANDLERS: Final = (read_overview, list_incidents)

@@ -1,6 +1,6 @@
 """The plugins: what each brings, and how it fares (F-ADM-31, F-UI-91)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
@@ -12,12 +12,27 @@ from msgspec.structs import replace
 
 from grokgate import registry
 from grokgate.admin.context import CurrentAct, CurrentGateway
+from grokgate.admin.panels import STYLES, TEXTS, panel_files
 from grokgate.errors import ObjectNotFound
 from grokgate.gateway import Gateway
 from grokgate.registry import Installed, LoadedPlugin
 
 Health: TypeAlias = Literal["ok", "faulty", "failed", "refused", "off"]
 _SETTINGS: Final = ("plugins.enabled", "plugins.disabled")
+
+
+class PanelRow(Struct, frozen=True, kw_only=True):
+    """A page of the admin UI that a plugin brings."""
+
+    id: Annotated[str, Meta(examples=["haiku"])]
+    title: Annotated[
+        Mapping[str, str],
+        Meta(description="By language.", examples=[{"en": "Haiku", "zh": "俳句"}]),
+    ]
+    module: Annotated[
+        str,
+        Meta(description="Path below `/ui/plugins/{name}/`.", examples=["panel.js"]),
+    ]
 
 
 class PluginRow(Struct, frozen=True, kw_only=True):
@@ -42,6 +57,9 @@ class PluginRow(Struct, frozen=True, kw_only=True):
     models: Annotated[list[str], Meta(examples=[["grok-imagine-1.0"]])] = []
     upstreams: Annotated[list[str], Meta(examples=[["web"]])] = []
     settings: Annotated[list[str], Meta(description="Keys.", examples=[["images.variations"]])] = []
+    panels: list[PanelRow] = []
+    texts: Annotated[bool, Meta(description="It has `i18n/en.json` and `i18n/zh.json`.")] = False
+    styles: Annotated[bool, Meta(description="It has `panel.css`.")] = False
     load_ms: Annotated[float | None, Meta(description="Of its import; null: not loaded.")] = None
 
 
@@ -70,7 +88,7 @@ class PluginSwitched(Struct, frozen=True, kw_only=True):
 @get("/plugins", summary="List the plugins")
 async def list_plugins(gateway: CurrentGateway) -> Plugins:
     """Return what each brings, and how it fares."""
-    return Plugins(plugins=_rows(gateway, await _installed()))
+    return Plugins(plugins=_rows(gateway, await _look(gateway)))
 
 
 @post("/plugins/{name:str}", status_code=200, summary="Load a plugin at the next start, or not")
@@ -81,13 +99,13 @@ async def switch_plugin(
     data: JSONBody[SwitchPlugin],
 ) -> PluginSwitched:
     """Save whether a plugin is to be loaded; plugins are loaded at a start alone."""
-    installed = await _installed()
-    row = _row_of(gateway, name, installed)
+    disk = await _look(gateway)
+    row = _row_of(gateway, name, disk)
     act.target, act.detail = name, {"enabled": data.enabled}
     await gateway.settings.change(
         partial(_switched, gateway, row, enabled=data.enabled), at_start=_SETTINGS
     )
-    row = _row_of(gateway, name, installed)
+    row = _row_of(gateway, name, disk)
     message = "Saved. It takes effect at the next start." if row.needs_restart else "Saved."
     return PluginSwitched(plugin=row, message=message, needs_restart=row.needs_restart)
 
@@ -106,28 +124,43 @@ def _switched(gateway: Gateway, row: PluginRow, *, enabled: bool) -> dict[str, A
     return {"plugins": {key.removeprefix("plugins."): names for key, names in lists.items()}}
 
 
-async def _installed() -> dict[str, Installed]:
-    """Read from disk which plugins this environment has."""
-    return {plugin.name: plugin for plugin in await to_thread.run_sync(registry.available)}
+class _Disk(Struct, frozen=True):
+    """What is read from disk about the plugins."""
+
+    installed: Mapping[str, Installed]
+    """All that this environment has, by name."""
+    files: Mapping[str, frozenset[str]]
+    """Of the panels, by plugin."""
 
 
-def _row_of(gateway: Gateway, name: str, installed: Mapping[str, Installed]) -> PluginRow:
-    row = next((row for row in _rows(gateway, installed) if row.name == name), None)
+async def _look(gateway: Gateway) -> _Disk:
+    return await to_thread.run_sync(_read, gateway.plugins)
+
+
+def _read(loaded: Sequence[LoadedPlugin]) -> _Disk:
+    return _Disk({plugin.name: plugin for plugin in registry.available()}, panel_files(loaded))
+
+
+def _row_of(gateway: Gateway, name: str, disk: _Disk) -> PluginRow:
+    row = next((row for row in _rows(gateway, disk) if row.name == name), None)
     if row is None:
         raise ObjectNotFound("No such plugin is installed.", code="not_found")
     return row
 
 
-def _rows(gateway: Gateway, installed: Mapping[str, Installed]) -> list[PluginRow]:
+def _rows(gateway: Gateway, disk: _Disk) -> list[PluginRow]:
     loaded = {plugin.name for plugin in gateway.plugins}
-    rows = [_row(gateway, plugin, *_health(gateway, plugin.name)) for plugin in gateway.plugins]
+    rows = [
+        _declaring(gateway, plugin, disk.files.get(plugin.name, frozenset()))
+        for plugin in gateway.plugins
+    ]
     for name, error in gateway.registry.broken.items():
-        known = installed.get(name) or Installed(name=name, version="", bundled=False)
+        known = disk.installed.get(name) or Installed(name=name, version="", bundled=False)
         rows.append(_row(gateway, known, "refused", error.reason))
     named = loaded | gateway.registry.broken.keys()
     rows += [
         _row(gateway, plugin, "off", None)
-        for name, plugin in installed.items()
+        for name, plugin in disk.installed.items()
         if name not in named
     ]
     return rows
@@ -136,9 +169,8 @@ def _rows(gateway: Gateway, installed: Mapping[str, Installed]) -> list[PluginRo
 def _row(
     gateway: Gateway, plugin: LoadedPlugin | Installed, health: Health, error: str | None
 ) -> PluginRow:
-    """Tell of a plugin; what it declares is known only of those that are loaded."""
     enabled = _is_enabled(gateway, plugin.name, bundled=plugin.bundled)
-    row = PluginRow(
+    return PluginRow(
         name=plugin.name,
         version=plugin.version,
         bundled=plugin.bundled,
@@ -148,19 +180,24 @@ def _row(
         error=error,
         faults=gateway.metrics.plugin_faults.get(plugin.name, 0),
     )
-    return _declaring(gateway, row, plugin) if isinstance(plugin, LoadedPlugin) else row
 
 
-def _declaring(gateway: Gateway, row: PluginRow, plugin: LoadedPlugin) -> PluginRow:
+def _declaring(gateway: Gateway, plugin: LoadedPlugin, files: frozenset[str]) -> PluginRow:
+    """Tell of a plugin that is loaded: only of those is known what they declare."""
     fields = gateway.settings.fields.values()
     routes = list(dict.fromkeys(route.id for route in plugin.routes))
     return replace(
-        row,
+        _row(gateway, plugin, *_health(gateway, plugin.name)),
         routes=routes,
         toggles=[f"enable_{route}" for route in routes],
         models=[card.id for card in plugin.models],
         upstreams=[spec.id for spec in plugin.upstreams],
         settings=[field.key for field in fields if field.owner == plugin.name and field.section],
+        panels=[
+            PanelRow(id=panel.id, title=panel.title, module=panel.module) for panel in plugin.panels
+        ],
+        texts=files.issuperset(TEXTS),
+        styles=STYLES in files,
         load_ms=round(plugin.load_ms, 1),
     )
 

@@ -117,6 +117,20 @@ async def read_requests(
     error: Text = None,
     endpoint: Text = None,
     request_id: Text = None,
+    token: Annotated[
+        str | None,
+        QueryParameter(
+            description="Short id of an account: of its requests, see `token` of the rows.",
+            min_length=1,
+            max_length=64,
+        ),
+    ] = None,
+    known: Annotated[
+        bool | None,
+        QueryParameter(
+            description="True: what numbers count, which leave out requests without a good key."
+        ),
+    ] = None,
     limit: Annotated[
         int | None, QueryParameter(ge=1, le=500, description=f"Without it {_PAGE}, or a whole CSV.")
     ] = None,
@@ -134,6 +148,8 @@ async def read_requests(
         error=error,
         endpoint=endpoint,
         request_id=request_id,
+        token=token,
+        known=known,
     )
     await gateway.request_log.flush()
     if format == "csv":

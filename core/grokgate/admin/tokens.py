@@ -17,7 +17,7 @@ from litestar.response import Stream
 
 from grokgate.admin.context import CurrentAct, CurrentGateway, CurrentOperator
 from grokgate.admin.reauth import require_password
-from grokgate.admin.tokens_schema import Replaced
+from grokgate.admin.tokens_files_schema import Replaced
 from grokgate.admin.tokens_view import in_thread, lines, settled_records
 from grokgate.errors import InvalidRequest, NotSupported
 from grokgate.http.body import JSON

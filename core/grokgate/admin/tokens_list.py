@@ -5,16 +5,21 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 from litestar import Response, get
 from litestar.params import FromQuery, QueryParameter
+from msgspec.structs import replace
 
-from grokgate.admin.context import CurrentGateway
+from grokgate.admin.context import CurrentAct, CurrentGateway, CurrentOperator
+from grokgate.admin.reauth import require_password
+from grokgate.admin.revision import tag
 from grokgate.admin.tokens_choice import ListedStatus, TokenFilter
-from grokgate.admin.tokens_schema import TokenPage, Totals
-from grokgate.admin.tokens_view import encoded, items_of
+from grokgate.admin.tokens_schema import OneToken, TokenPage, TokenSecrets, Totals
+from grokgate.admin.tokens_view import encoded, item_of, items_of
 from grokgate.dispatch.explain import ModelView
-from grokgate.errors import InvalidRequest
+from grokgate.errors import InvalidRequest, ObjectNotFound
 from grokgate.gateway import Gateway
 from grokgate.storage.listing import COLUMNS, Column
-from grokgate.tokens.search import Overview, find_page, look_over
+from grokgate.tokens import TokenRecord
+from grokgate.tokens.exporting import further_fields, public_fields
+from grokgate.tokens.search import Overview, find_page
 
 Sort: TypeAlias = Annotated[
     str,
@@ -56,9 +61,33 @@ async def list_tokens(
         page=page,
         page_size=page_size,
         counts={"all": sum(found.statuses.values()), **_by_status(found.statuses)},
-        totals=_totals(gateway, await look_over(gateway.database)),
+        totals=_totals(gateway, await gateway.prospects.add_up()),
     )
     return await encoded(reply, size=len(items))
+
+
+@get("/tokens/item", summary="Show an account, in clear if asked")
+async def show_token(
+    gateway: CurrentGateway,
+    operator: CurrentOperator,
+    act: CurrentAct,
+    token: Annotated[
+        str,
+        QueryParameter(description="Its id; never a credential.", max_length=64),
+    ],
+    *,
+    reveal: Annotated[bool, QueryParameter(description="With its secrets.")] = False,
+) -> Response[OneToken]:
+    """Return one account, deleted ones too; secrets only to who has just given the password."""
+    record = gateway.tokens.records.get(token) or gateway.tokens.deleted.get(token)
+    if record is None:
+        raise ObjectNotFound("There is no such account.", code="not_found")
+    reply = OneToken(item=item_of(gateway, record))
+    if reveal:
+        await require_password(gateway, operator)
+        act.action, act.target = "tokens.reveal", record.id
+        reply = replace(reply, secret=_secrets(record))
+    return Response(reply, headers=tag(record.revision))
 
 
 @get("/tokens/explain", summary="Tell why a model finds an account, or none")
@@ -72,12 +101,17 @@ async def explain_model(
         raise InvalidRequest(str(error), param="key") from None
 
 
-HANDLERS: Final = (list_tokens, explain_model)
+HANDLERS: Final = (list_tokens, show_token, explain_model)
 
 
 def _column(name: Any) -> Column:
     column: Column = name
     return column
+
+
+def _secrets(record: TokenRecord) -> TokenSecrets:
+    fields = public_fields(record) | further_fields(record)
+    return TokenSecrets(token=fields["token"], proxy_url=fields["proxy_url"])
 
 
 def _by_status(counts: Any) -> dict[str, int]:

@@ -6,8 +6,9 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from grokgate.admin.tokens_choice import Named, TokenFilter
-from grokgate.tokens import ImportMode, Status
+from grokgate.tokens import Status
 from grokgate.tokens.editing import Switched
+from grokgate.upstream import Tier
 
 PoolName: TypeAlias = Annotated[
     str,
@@ -15,8 +16,6 @@ PoolName: TypeAlias = Annotated[
 ]
 Tags: TypeAlias = Annotated[list[str], Meta(max_length=50, examples=[["nsfw"]])]
 Note: TypeAlias = Annotated[str, Meta(max_length=500, examples=["bought in May"])]
-
-
 Unknown: TypeAlias = Annotated[
     list[str],
     Meta(description="What was named and is no account; an id, else a mask.", examples=[[]]),
@@ -51,9 +50,24 @@ class TokenItem(Struct, frozen=True, kw_only=True):
     hint: Annotated[
         str | None, Meta(description="The pool that the last answer speaks for, if another.")
     ]
+    tier: Annotated[
+        Tier | None, Meta(description="By the last survey that told.", examples=["basic"])
+    ]
     status: Status
     state_reason: str | None
+    state_since: Annotated[int | None, Meta(description="When it took its status.")]
+    evidence: Annotated[
+        str | None,
+        Meta(
+            description="What made it take its status: words for what was observed, or `survey`, "
+            "`time`, `calls`, `operator`.",
+            examples=["survey"],
+        ),
+    ]
     quota: Annotated[int, Meta(description="Left for conversations; -1: unknown.", examples=[61])]
+    image_quota: Annotated[
+        int, Meta(description="Half of them without windows of their own; -1: unknown.")
+    ]
     heavy_quota: int
     buckets: Mapping[str, BucketItem]
     stale: Annotated[bool, Meta(description="The last attempt to learn the quota failed.")]
@@ -70,6 +84,7 @@ class TokenItem(Struct, frozen=True, kw_only=True):
     last_fail_at: int | None
     last_fail_reason: str | None
     last_sync_at: int | None
+    sync_count: Annotated[int, Meta(description="How often it was asked for its quota.")]
     last_asset_clear_at: int | None
     cooldown_until: int | None
     deleted_at: int | None
@@ -82,9 +97,12 @@ class Totals(Struct, frozen=True, kw_only=True):
     total: int
     statuses: Mapping[str, int]
     pools: Mapping[str, int]
-    quota: Annotated[int, Meta(description="Left for conversations.")]
-    image_quota: int
-    heavy_quota: int
+    quota: Annotated[
+        int,
+        Meta(description="Left for conversations, to accounts neither expired nor disabled."),
+    ]
+    image_quota: Annotated[int, Meta(description="The same for pictures.")]
+    heavy_quota: Annotated[int, Meta(description="The same of the window heavy.")]
     use_count: int
     inflight: int
     next_refresh_at: Annotated[
@@ -161,6 +179,23 @@ class EditRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = UNSET
 
 
+class TokenSecrets(Struct, frozen=True, kw_only=True):
+    """What is masked everywhere else."""
+
+    token: str
+    proxy_url: str | None
+
+
+class OneToken(Struct, frozen=True, kw_only=True):
+    """An account as it is now."""
+
+    item: TokenItem
+    secret: Annotated[
+        TokenSecrets | UnsetType, Meta(description="Only with `reveal`, after the password.")
+    ] = UNSET
+    status: str = "success"
+
+
 class Edited(Struct, frozen=True, kw_only=True):
     """The account as it is now."""
 
@@ -235,50 +270,4 @@ class Updated(Struct, frozen=True, kw_only=True):
 
     updated: int
     unknown: Unknown = []
-    status: str = "success"
-
-
-class ImportRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Accounts in any form of earlier gateways, or one a line."""
-
-    text: Annotated[str, Meta(description="What was pasted, or the text of a file.")]
-    pool: PoolName = ""
-    mode: Annotated[ImportMode, Meta(description="What happens to accounts that are there.")] = (
-        "add"
-    )
-    dry_run: Annotated[bool, Meta(description="Tell what would happen, and change nothing.")] = (
-        False
-    )
-    tags: Tags = []
-    note: Note = ""
-
-
-class Imported(Struct, frozen=True, kw_only=True):
-    """What an import did, or would do."""
-
-    dry_run: bool
-    added: int
-    updated: int
-    restored: int
-    unchanged: int
-    removed: int
-    pools: Annotated[
-        Mapping[str, Mapping[str, int]],
-        Meta(description="By pool, then outcome.", examples=[{"ssoBasic": {"added": 2}}]),
-    ]
-    rejected: list[Line]
-    doubles: list[Line]
-    remarks: list[Line]
-    status: str = "success"
-
-
-class Replaced(Struct, frozen=True, kw_only=True):
-    """What became of the pools that were sent."""
-
-    message: str
-    added: int
-    updated: int
-    deleted: int
-    rejected: list[Line]
-    remarks: list[Line]
     status: str = "success"

@@ -39,9 +39,13 @@ def item_of(gateway: Gateway, record: TokenRecord) -> TokenItem:
         pool=record.pool,
         routed=view.routed,
         hint=view.hint,
+        tier=state.tier,
         status=state.status,
         state_reason=state.state_reason,
+        state_since=state.state_since_at_ms,
+        evidence=state.evidence,
         quota=left.chat,
+        image_quota=left.image,
         heavy_quota=left.heavy,
         buckets={
             name: BucketItem(
@@ -68,6 +72,7 @@ def item_of(gateway: Gateway, record: TokenRecord) -> TokenItem:
         last_fail_at=state.last_fail_at_ms,
         last_fail_reason=state.last_fail_reason,
         last_sync_at=state.last_sync_at_ms,
+        sync_count=state.sync_count,
         last_asset_clear_at=record.last_asset_clear_at_ms,
         cooldown_until=state.cooldown_until_ms,
         deleted_at=record.deleted_at_ms,

@@ -2,8 +2,10 @@
 
 from contextlib import suppress
 
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from grokgate.admin.context import OpenRequests
 from grokgate.errors import StoreUnavailable
 from grokgate.gateway import Gateway
 from grokgate.storage.acting import Act, acting
@@ -20,11 +22,13 @@ class Trail:
     Args:
         app: Serves the request; its guard tells who asks.
         gateway: Whose trail it is.
+        requests: Counts those that are being served.
     """
 
-    def __init__(self, app: ASGIApp, *, gateway: Gateway) -> None:
+    def __init__(self, app: ASGIApp, *, gateway: Gateway, requests: OpenRequests) -> None:
         self._app = app
         self._gateway = gateway
+        self._requests = requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or one socket."""
@@ -40,8 +44,13 @@ class Trail:
                     message["headers"] = [*message["headers"], _NO_STORE]
             await send(message)
 
-        with acting(act):
-            await self._app(scope, receive, noted)
+        is_request = scope["type"] == ScopeType.HTTP
+        self._requests.count += is_request
+        try:
+            with acting(act):
+                await self._app(scope, receive, noted)
+        finally:
+            self._requests.count -= is_request
 
     async def _note(self, act: Act) -> None:
         database = self._gateway.database

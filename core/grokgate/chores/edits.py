@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from grokgate.chores.events import Item, Outcome, Summary
 from grokgate.chores.pace import WHOLE, Pace
-from grokgate.chores.task import UNKNOWN, Kind, Task
+from grokgate.chores.task import FAILURES_KEPT, UNKNOWN, Kind, Task
 from grokgate.chores.visits import Editing
 from grokgate.storage.batch import ROWS
 from grokgate.tokens import ImportReport
@@ -75,6 +75,8 @@ def _outcome(item: Item, found: Collection[str]) -> Outcome:
 async def _import(task: Task) -> Any:
     report: ImportReport = await task.options()
     taken = (report.added, report.updated, report.restored, report.unchanged)
+    for one in report.rejected[:FAILURES_KEPT]:
+        task.note_failure(one.position, one.reason)
     task.count(ok=sum(map(len, taken)), fail=len(report.rejected))
     return Imported(summary=task.result().summary, report=report)
 

@@ -21,11 +21,11 @@ import anyio.to_thread
 import msgspec
 from anyio import CancelScope
 
-from grokgate.chores.events import Cancelled, Event, Failed, Item
+from grokgate.chores.events import Cancelled, Event, Failed, Failure, Item
 from grokgate.chores.events import Final as End
 from grokgate.chores.pace import MOST_AT_ONCE, Pace
 from grokgate.chores.record import Told, View
-from grokgate.chores.rows import Rows, runs_already
+from grokgate.chores.rows import LISTED, Rows, runs_already
 from grokgate.chores.task import CRASHED, Kind, Task
 from grokgate.drain import Drain
 from grokgate.errors import GatewayError, Overloaded
@@ -101,6 +101,7 @@ class Chores:
         total: int | None = None,
         at_once: int | None = None,
         warning: str | None = None,
+        actor: str = "",
         conclude: Conclude | None = None,
     ) -> Task:
         """Begin to work on *items*, and return without waiting for it.
@@ -112,6 +113,7 @@ class Chores:
             total: Entries of work that is not done account by account.
             at_once: Accounts at once, 1 to 100; None: as the settings say.
             warning: Told with every snapshot.
+            actor: Who starts it, as in the audit trail.
             conclude: Makes the result; None: as the kind does.
 
         Raises:
@@ -122,7 +124,13 @@ class Chores:
         if self._drain.draining:
             raise Overloaded("The gateway is shutting down.")
         task = self._make(
-            kind, items, options=options, total=total, at_once=at_once, warning=warning
+            kind,
+            items,
+            options=options,
+            total=total,
+            at_once=at_once,
+            warning=warning,
+            actor=actor,
         )
         for other in self._tasks.values():
             if other.final is None and _clash(other, kind, task.tokens):
@@ -151,9 +159,22 @@ class Chores:
             return task.snapshot(), task.final
         return await self._rows.find(task_id)
 
-    async def listing(self) -> list[View]:
-        """Return the last chores of all processes, newest first."""
-        return [self._fresh(view) for view in await self._rows.listing()]
+    async def listing(self, limit: int = LISTED) -> list[View]:
+        """Return the last *limit* chores of all processes, newest first."""
+        return [self._fresh(view) for view in await self._rows.listing(limit)]
+
+    async def view(self, task_id: str) -> View:
+        """Return the line of a list for a chore of any process.
+
+        Raises:
+            ObjectNotFound: There is none with this id.
+        """
+        return self._fresh(await self._rows.view(task_id))
+
+    async def failures(self, task_id: str) -> list[Failure]:
+        """Return what failed in a chore, the first ones; of another process's once it has ended."""
+        task = self._tasks.get(task_id)
+        return list(task.failures) if task is not None else await self._rows.failures(task_id)
 
     async def count(self) -> int:
         """Count the chores of all processes that go on."""
@@ -241,6 +262,7 @@ class Chores:
         total: int | None,
         at_once: int | None,
         warning: str | None,
+        actor: str,
     ) -> Task:
         found = self.kinds[kind]
         pace = found.pace(self._performance())
@@ -255,6 +277,7 @@ class Chores:
             options=options,
             total=total,
             warning=warning,
+            actor=actor,
             is_stopping=lambda: self._drain.draining,
             log=self._log,
         )
@@ -323,6 +346,7 @@ class Chores:
             processed=task.processed,
             ok=task.ok,
             fail=task.fail,
+            warning=task.warning,
             error=task.final.error if isinstance(task.final, Failed) else None,
         )
 

@@ -26,6 +26,16 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """A sentence for the operator, never upstream text."""
 
 
+class Failure(Struct, frozen=True, kw_only=True):
+    """An account that could not be worked on, or an entry that could not be used."""
+
+    id: Annotated[str | None, Meta(description="Short id of the account; null: there is none.")] = (
+        None
+    )
+    item: Annotated[str, Meta(description="Its masked token, or a place in what was sent.")]
+    error: Annotated[str, Meta(examples=["The upstream did not answer in time."])]
+
+
 class Summary(Struct, frozen=True):
     """Counts of items."""
 

@@ -21,8 +21,6 @@ class Detail(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Short ids of the accounts, while it goes on."""
     warning: str | None = None
     error: str | None = None
-    result: Raw = Raw(b"")
-    """Empty: there is none, or it was too large to be kept."""
 
 
 Told: TypeAlias = tuple[events.Snapshot, events.Final | None]
@@ -44,6 +42,13 @@ class View(Struct, frozen=True, kw_only=True):
     error: str | None
     created_at_ms: int
     ended_at_ms: int | None
+    actor: Annotated[
+        str,
+        Meta(
+            description="Id of the session that started it, `password`, `command`; empty: unknown.",
+            examples=["as_4be1f0c2"],
+        ),
+    ] = ""
 
 
 def tokens_of(row: ChoreRow) -> tuple[str, ...]:
@@ -53,7 +58,7 @@ def tokens_of(row: ChoreRow) -> tuple[str, ...]:
 
 def view(row: ChoreRow, clock: Clock) -> View:
     """Return the line of a list for *row*."""
-    snapshot, final = told(row, clock)
+    snapshot, final = told(row, clock, None)
     return View(
         task_id=row.id,
         kind=row.kind,
@@ -66,11 +71,12 @@ def view(row: ChoreRow, clock: Clock) -> View:
         error=final.error if isinstance(final, events.Failed) else None,
         created_at_ms=row.created_at,
         ended_at_ms=row.ended_at,
+        actor=row.actor,
     )
 
 
-def told(row: ChoreRow, clock: Clock) -> Told:
-    """Return what a listener is told of *row*."""
+def told(row: ChoreRow, clock: Clock, result: bytes | None) -> Told:
+    """Return what a listener is told of *row*, which came to *result*; None: that is not known."""
     detail = msgspec.json.decode(row.detail, type=Detail)
     status, error = row.status, detail.error or LOST
     if row.goes_on:
@@ -86,8 +92,8 @@ def told(row: ChoreRow, clock: Clock) -> Told:
     snapshot = events.Snapshot(**counts, status=status, warning=detail.warning)
     match status:
         case "done":
-            result = detail.result if bytes(detail.result) else _without_results(row)
-            return snapshot, events.Done(**counts, warning=detail.warning, result=result)
+            raw = _without_results(row) if result is None else Raw(result)
+            return snapshot, events.Done(**counts, warning=detail.warning, result=raw)
         case "cancelled":
             return snapshot, events.Cancelled(**counts)
         case "error":

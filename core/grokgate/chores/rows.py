@@ -1,6 +1,6 @@
 """The rows of chores: what other processes and later starts know of them."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 import anyio
@@ -8,14 +8,14 @@ import anyio.to_thread
 import msgspec
 
 from grokgate.chores import record
-from grokgate.chores.events import Done, Event, Failed, Progress
+from grokgate.chores.events import Done, Event, Failed, Failure, Progress
 from grokgate.chores.record import LOST, LOST_AFTER_S, Detail, Told, View
 from grokgate.chores.task import Task
 from grokgate.errors import Conflict, ObjectNotFound, StoreUnavailable
 from grokgate.openai.ids import new_id
 from grokgate.storage import Database
 from grokgate.storage import chores as queries
-from grokgate.storage.chores import ChoreRow
+from grokgate.storage.chores import ChoreResult, ChoreRow
 from grokgate.upstream import Clock
 
 LOOK_S: Final = 1.0
@@ -63,6 +63,7 @@ class Rows:
             holder=self._holder,
             created_at=now_ms,
             seen_at=now_ms,
+            actor=task.actor,
         )
         async with self._database.write() as connection:
             others = await queries.foreign_chores(
@@ -86,12 +87,9 @@ class Rows:
 
     async def end(self, task: Task) -> bool:
         """Write how *task* ended; False: that could not be written."""
-        final, detail = task.final, Detail(warning=task.warning)
-        match final:
-            case Done(result=result) if len(bytes(result)) <= STORED_BYTES:
-                detail = Detail(warning=task.warning, result=result)
-            case Failed(error=error):
-                detail = Detail(warning=task.warning, error=error)
+        final = task.final
+        error = final.error if isinstance(final, Failed) else None
+        detail = Detail(warning=task.warning, error=error)
         try:
             async with self._database.write() as connection:
                 await queries.end_chore(
@@ -99,6 +97,7 @@ class Rows:
                     _progress(task),
                     status=task.status,
                     detail=msgspec.json.encode(detail),
+                    result=_result_of(task),
                     now_ms=self._now_ms(),
                 )
         except StoreUnavailable:
@@ -113,10 +112,24 @@ class Rows:
             ObjectNotFound: There is none with this id.
         """
         async with self._database.read() as connection:
-            row = await queries.find_chore(connection, task_id)
-        if row is None:
-            raise ObjectNotFound("Task not found", code="not_found")
-        return record.told(row, self._clock)
+            row = _there(await queries.find_chore(connection, task_id))
+            found = await queries.find_result(connection, task_id)
+        return record.told(row, self._clock, found.result)
+
+    async def view(self, task_id: str) -> View:
+        """Return the line of a list for one chore.
+
+        Raises:
+            ObjectNotFound: There is none with this id.
+        """
+        async with self._database.read() as connection:
+            return record.view(_there(await queries.find_chore(connection, task_id)), self._clock)
+
+    async def failures(self, task_id: str) -> list[Failure]:
+        """Return what failed in a chore that has ended."""
+        async with self._database.read() as connection:
+            found = await queries.find_result(connection, task_id)
+        return msgspec.json.decode(found.failures, type=list[Failure])
 
     async def follow(self, task_id: str) -> AsyncGenerator[Event, None]:
         """Tell what the row of another process's chore tells: counts, once in a while.
@@ -140,12 +153,11 @@ class Rows:
                 )
         yield final
 
-    async def listing(self) -> list[View]:
-        """Return the last chores of all processes, newest first."""
+    async def listing(self, limit: int) -> list[View]:
+        """Return the last *limit* chores of all processes, newest first."""
         async with self._database.read() as connection:
-            rows = await queries.list_chores(connection, limit=LISTED)
-        # In a thread: results and lists of accounts may have a megabyte each.
-        return await anyio.to_thread.run_sync(self._views, rows)
+            rows = await queries.list_chores(connection, limit=limit)
+        return [record.view(row, self._clock) for row in rows]
 
     async def count(self) -> int:
         """Count the chores of all processes that go on."""
@@ -180,9 +192,6 @@ class Rows:
                 now_ms=self._now_ms(),
             )
 
-    def _views(self, rows: Sequence[ChoreRow]) -> list[View]:
-        return [record.view(row, self._clock) for row in rows]
-
     def _alive_ms(self) -> int:
         """Return since when a process must have been heard of to be alive."""
         return self._now_ms() - round(1000 * LOST_AFTER_S)
@@ -198,6 +207,20 @@ def runs_already(task_id: str) -> Conflict:
         code="job_running",
         headers={"x-grokgate-job": task_id},
     )
+
+
+def _there(row: ChoreRow | None) -> ChoreRow:
+    if row is None:
+        raise ObjectNotFound("Task not found", code="not_found")
+    return row
+
+
+def _result_of(task: Task) -> ChoreResult:
+    """Return what is kept of what a task came to."""
+    final, result = task.final, None
+    if isinstance(final, Done) and len(bytes(final.result)) <= STORED_BYTES:
+        result = bytes(final.result)
+    return ChoreResult(result=result, failures=msgspec.json.encode(task.failures))
 
 
 def _progress(task: Task) -> queries.Progress:

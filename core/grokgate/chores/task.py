@@ -13,7 +13,7 @@ import anyio
 from msgspec import UNSET, Raw, Struct
 
 from grokgate.chores import events
-from grokgate.chores.events import Event, Item, Outcome, Result, Snapshot, Summary
+from grokgate.chores.events import Event, Failure, Item, Outcome, Result, Snapshot, Summary
 from grokgate.chores.pace import Pace
 from grokgate.errors import GatewayError
 
@@ -21,6 +21,7 @@ Work: TypeAlias = Callable[[str, "Task"], Awaitable[Outcome]]
 """Works on one account, given by its short id."""
 LISTENER_EVENTS: Final = 64
 """What waits for one listener."""
+FAILURES_KEPT: Final = 1000
 CRASHED: Final = "It failed for a reason of the gateway's own; the log says more."
 UNKNOWN: Final = "There is no such account."
 
@@ -49,6 +50,7 @@ class Task:
         options: Of this kind.
         total: Items of work that is not done account by account; None: as many as *items*.
         warning: Something that the operator should know from the start.
+        actor: Who started it, as in the audit trail.
         is_stopping: Whether the process is about to end, so that nothing more is begun.
         log: A bound structlog logger.
     """
@@ -63,6 +65,7 @@ class Task:
         options: Any,
         total: int | None,
         warning: str | None,
+        actor: str,
         is_stopping: Callable[[], bool],
         log: Any,
     ) -> None:
@@ -71,6 +74,7 @@ class Task:
         self.items = tuple(items)
         self.options = options
         self.warning = warning
+        self.actor = actor
         self.tokens = frozenset(item.token for item in items if item.token is not None)
         self.total = len(self.items) if total is None else total
         self.ok = 0
@@ -78,6 +82,8 @@ class Task:
         self.cancelled = False
         """Somebody wants it to end."""
         self.final: events.Final | None = None
+        self.failures: list[Failure] = []
+        """The first `FAILURES_KEPT` of them."""
         self.cause: GatewayError | None = None
         """What ended it before its time, where that is no defect."""
         self._pace = pace
@@ -115,6 +121,8 @@ class Task:
         self._results[item.label] = self._detail(outcome)
         if item.token is not None:
             self._ids[item.label] = item.token
+        if not outcome.ok:
+            self.note_failure(item.label, _error_of(outcome), token=item.token)
         told = events.Progress(
             **self._counts(),
             item=item.label,
@@ -124,6 +132,11 @@ class Task:
         )
         for listener in self._listeners:
             listener.tell(told)
+
+    def note_failure(self, item: str, error: str, *, token: str | None = None) -> None:
+        """Remember what failed and why, unless that is known of many already."""
+        if len(self.failures) < FAILURES_KEPT:
+            self.failures.append(Failure(id=token, item=item, error=error))
 
     def count(self, *, ok: int, fail: int) -> None:
         """Note how work ended that was not done account by account."""
@@ -221,7 +234,7 @@ class Task:
     def _detail(self, outcome: Outcome) -> Any:
         if outcome.detail is not UNSET:
             return outcome.detail
-        return outcome.ok or self.kind.failed(outcome.error or CRASHED)
+        return outcome.ok or self.kind.failed(_error_of(outcome))
 
     async def _fenced(self, item: Item, work: Work) -> Outcome:
         if item.token is None:
@@ -231,6 +244,10 @@ class Task:
         except Exception:  # noqa: BLE001 - a fence: one account's fault ends no others
             self._log.exception("chore_item_failed", kind=self.kind.name, token=item.token)
             return Outcome(ok=False, error=CRASHED)
+
+
+def _error_of(outcome: Outcome) -> str:
+    return CRASHED if outcome.error is UNSET else outcome.error
 
 
 class _Listener:

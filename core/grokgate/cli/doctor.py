@@ -30,7 +30,7 @@ from grokgate.errors import StartupError
 from grokgate.gateway import Gateway
 from grokgate.operations import OperationFailed
 from grokgate.run_options import RunOptions
-from grokgate.stores import KEY_FILE, database_path, sandbox_instead
+from grokgate.stores import KEY_FILE, database_place, sandbox_instead
 
 _MARKS = {"ok": "ok  ", "note": "note", "attention": "!   "}
 _INDENT = " " * 6
@@ -134,9 +134,13 @@ def _found(arguments: argparse.Namespace, report: _Report) -> Iterator[Finding]:
     except StartupError as error:
         yield _refused("database_refused", error)
         return
-    report.announce_reading(place.database)
-    yield from look_at_folder(place)
-    if not arguments.sandbox and not place.database.exists():
+    if isinstance(place.database, Path):
+        report.announce_reading(place.database)
+    for finding in look_at_folder(place):
+        yield finding
+        if finding.code == "database_refused":
+            return
+    if not arguments.sandbox and isinstance(place.database, Path) and not place.database.exists():
         yield _nobody(folder)
         return
     try:
@@ -215,7 +219,7 @@ def _folder(gateway: Gateway, environ: Mapping[str, str]) -> Folder:
     path = gateway.options.data_dir
     return Folder(
         path=path,
-        database=database_path(gateway.boot),
+        database=database_place(gateway.boot),
         key_file=path / KEY_FILE,
         env_key=bool(environ.get("GROKGATE_SECRET_KEY")),
     )

@@ -84,6 +84,7 @@ def _contributions(plugin: LoadedPlugin) -> str:
     parts = [
         *(f"route {route.id}" for route in plugin.routes),
         *(f"upstream {spec.id}" for spec in plugin.upstreams),
+        *(f"panel {panel.id}" for panel in plugin.panels),
     ]
     if plugin.models:
         parts.append(f"{len(plugin.models)} models")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from importlib.resources import files
 
 _NAME = re.compile(r"(?=.{1,40}\Z)[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 
@@ -56,7 +57,7 @@ _INIT = '''\
 
 from collections.abc import Iterable
 
-from grokgate.plugin import RouteSpec, Settings, hookimpl
+from grokgate.plugin import AdminPanel, RouteSpec, Settings, hookimpl
 
 from grokgate_{name}.routes import write
 from grokgate_{name}.settings import {title}Settings
@@ -76,6 +77,16 @@ def grokgate_routes() -> Iterable[RouteSpec]:
         handlers=(write,),
         summary="Write about a topic.",
         creates_work=True,
+    )
+
+
+@hookimpl
+def grokgate_admin_panels() -> Iterable[AdminPanel]:
+    """Show a form to try the route with, at ``/admin/panel/{name}/try``."""
+    yield AdminPanel(
+        id="try",
+        title={{"en": "Try {words}", "zh": "试用 {words}"}},
+        module="panel.js",
     )
 '''
 
@@ -214,7 +225,8 @@ enabled = ["{name}"]
 | `plugins.{name}.model` | `grok-4` | model that writes the text |
 | `plugins.{name}.instruction` | | what to write; `{{topic}}` is replaced |
 
-The switch is `downstream.enable_{name}`.
+The switch is `downstream.enable_{name}`. The admin UI gets a page to try the route with, from
+`grokgate_{name}/static/`.
 
 ## Checklist
 
@@ -230,6 +242,7 @@ The switch is `downstream.enable_{name}`.
 | no planted secret in logs | done: `check_plugin` |
 | settings documented in both languages | done: `check_plugin` |
 | summaries and response types | done |
+| panels import only their own files, and speak both languages | done: `check_plugin` |
 """
 
 _FILES: Mapping[str, str] = {
@@ -243,6 +256,7 @@ _FILES: Mapping[str, str] = {
     "grokgate_{name}/py.typed": "",
     "tests/test_{name}.py": _TEST,
 }
+_PANEL = ("panel.js", "panel.css", "i18n/en.json", "i18n/zh.json")
 
 
 def is_plugin_name(text: str) -> bool:
@@ -253,6 +267,19 @@ def is_plugin_name(text: str) -> bool:
 def render(name: str) -> dict[str, str]:
     """Return the files of a new plugin called *name*: relative path → text."""
     title = "".join(word.capitalize() for word in name.split("_"))
+    words = name.replace("_", " ").capitalize()
+    written = {
+        path.format(name=name): text.format(name=name, title=title, words=words)
+        for path, text in _FILES.items()
+    }
+    return written | _panel(name)
+
+
+def _panel(name: str) -> dict[str, str]:
+    """Return the files of its panel, which lie here as files: their braces are their own."""
+    folder = files("grokgate.cli") / "panel"
+    texts = {path: folder.joinpath(path).read_text("utf-8") for path in _PANEL}
     return {
-        path.format(name=name): text.format(name=name, title=title) for path, text in _FILES.items()
+        f"grokgate_{name}/static/{path}": text.replace("PLUGIN", name)
+        for path, text in texts.items()
     }

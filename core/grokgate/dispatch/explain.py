@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from typing import Annotated
 
-import anyio.lowlevel
 from msgspec import Meta, Struct
 
 from grokgate.catalog import Catalog
@@ -21,7 +20,7 @@ from grokgate.tokens.pools import AUTO
 from grokgate.upstream import Event, UpstreamSession, UpstreamSpec
 
 MOST = 20
-"""Accounts named one by one."""
+"""Accounts named one by one: candidates, and for each reason those that are out."""
 _NOBODY = Caller(key_id="operator", name="operator")
 
 
@@ -39,7 +38,7 @@ class Way(Struct, frozen=True, kw_only=True):
     out: Mapping[Reason, int]
     """Accounts that are out, by the first reason that applied."""
     ruled_out: Sequence[RuledOut]
-    """Some of them."""
+    """Some of them for each reason, in the order in which reasons apply."""
     undetected: Sequence[str]
     """Those named that are of the pool ``auto``, and count as of another one."""
     next_reset_s: float | None
@@ -100,7 +99,7 @@ class Explainer:
         self._rules = rules
         self._settings = settings
 
-    async def model(self, model: str, *, key: str | None = None) -> ModelView:
+    async def model(self, model: str, *, key: str | None = None, examples: int = MOST) -> ModelView:
         """Tell which accounts could serve *model* now, and why the others could not.
 
         Looks at every account, in pauses between requests.
@@ -108,6 +107,7 @@ class Explainer:
         Args:
             model: Id or alias.
             key: Id or name of the key that asks; None: any.
+            examples: How many accounts to name for each reason to be out.
 
         Raises:
             ModelNotFound: It is not offered, or not to this key.
@@ -126,10 +126,7 @@ class Explainer:
             configured=settings.upstreams.order,
             fallback=settings.grok.mode_fallback,
         )
-        ways = []
-        for route in found:
-            ways.append(self._way(call, route, settings.token))
-            await anyio.lowlevel.checkpoint()
+        ways = [await self._way(call, route, settings.token, examples) for route in found]
         return ModelView(model=card.id, ways=ways)
 
     async def request(self, request_id: str) -> RequestView:
@@ -150,10 +147,10 @@ class Explainer:
             request_id=request_id, calls=calls, decisions=[known[at] for at in sorted(known)]
         )
 
-    def _way(self, call: Call, route: Route, settings: TokenSettings) -> Way:
+    async def _way(self, call: Call, route: Route, settings: TokenSettings, examples: int) -> Way:
         want = want_for(call, route, settings=settings)
-        decision = self._home.explain(want, most=MOST)
-        ruled_out = self._home.ruled_out(want, most=MOST)
+        explained = await self._home.explain(want, most=MOST, examples=examples)
+        decision, ruled_out = explained.decision, explained.ruled_out
         return Way(
             upstream=route.upstream,
             wire=route.wire.name,

@@ -63,6 +63,26 @@ def served_from(
                 yield upstream, pools, buckets
 
 
+def usual_ways(
+    card: ModelCard,
+    wires: Iterable[tuple[str, Wire]],
+    specs: Mapping[str, UpstreamSpec],
+    *,
+    fallback: bool,
+) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """Yield upstream, pools and buckets of the routes of a call without special facts, best first.
+
+    Args:
+        card: What is called.
+        wires: Entries in force, by upstream, in the order they are tried.
+        specs: Loaded upstreams, by id.
+        fallback: Whether the ``otherwise`` entries of a wire follow it.
+    """
+    for upstream, wire in _expand(wires, fallback=fallback):
+        if upstream in specs and (pools := specs[upstream].serves.get(wire.tier or card.tier, ())):
+            yield upstream, pools, wire.buckets
+
+
 def _sorted(wires: Sequence[tuple[str, Wire]], configured: Sequence[str]) -> list[tuple[str, Wire]]:
     ranks = {name: rank for rank, name in enumerate(order((n for n, _ in wires), configured))}
     return sorted(wires, key=lambda entry: ranks[entry[0]])

@@ -1,5 +1,6 @@
 """What is to be said of a data folder; only looks, beside a running service too."""
 
+import asyncio
 import os
 import shutil
 import stat
@@ -10,7 +11,8 @@ from msgspec import Struct
 
 from grokgate.doctor.finding import Finding, Level
 from grokgate.errors import StateError, StoreUnavailable
-from grokgate.storage import is_new, quick_check
+from grokgate.storage import ask_server, is_new, quick_check
+from grokgate.upstream import Secret
 
 _LEAST_FREE_MB = 200
 _MB = 1 << 20
@@ -21,24 +23,25 @@ class Folder(Struct, frozen=True, kw_only=True):
     """Where things lie."""
 
     path: Path
-    database: Path
+    database: Path | Secret
+    """A file, or the address of a server."""
     key_file: Path
     env_key: bool
     """True: the key comes from the environment."""
 
 
 def look_at_folder(folder: Folder) -> Iterator[Finding]:
-    """Judge *folder*; reads the whole database."""
+    """Judge *folder*; reads the whole database file, or asks the server."""
     if not folder.path.is_dir():
         yield _found("folder_missing", level="note", path=str(folder.path))
         return
     yield _access(folder.path)
     yield _space(folder.path)
-    yield _key(folder)
-    if folder.key_file.exists() and is_new(folder.database):
-        yield _found("database_is_new", level="attention", path=str(folder.database))
-    elif folder.database.exists():
-        yield _integrity(folder.database)
+    if isinstance(folder.database, Path):
+        yield _key(folder, needed=folder.database.exists())
+        yield from _file(folder, folder.database)
+    else:
+        yield from _server(folder, folder.database)
 
 
 def _access(path: Path) -> Finding:
@@ -58,20 +61,40 @@ def _space(path: Path) -> Finding:
     return _found("space", free_mb=str(free_mb))
 
 
-def _key(folder: Folder) -> Finding:
+def _key(folder: Folder, *, needed: bool) -> Finding:
     path = str(folder.key_file)
     if folder.env_key:
         return _found("key_environment")
     try:
         mode = folder.key_file.stat().st_mode
     except FileNotFoundError:
-        if folder.database.exists():
+        if needed:
             return _found("key_missing", level="attention", path=path)
         return _found("key_later", level="note", path=path)
     if mode & _OTHERS:
         shown = f"{stat.S_IMODE(mode):04o}"
         return _found("key_open", level="attention", path=path, mode=shown)
     return _found("key", path=path)
+
+
+def _file(folder: Folder, database: Path) -> Iterator[Finding]:
+    if folder.key_file.exists() and is_new(database):
+        yield _found("database_is_new", level="attention", path=str(database))
+    elif database.exists():
+        yield _integrity(database)
+
+
+def _server(folder: Folder, address: Secret) -> Iterator[Finding]:
+    try:
+        answer = asyncio.run(ask_server(address))
+    except StateError as error:
+        yield _found("database_refused", level="attention", reason=str(error))
+        return
+    yield _key(folder, needed=not answer.is_new)
+    if folder.key_file.exists() and answer.is_new:
+        yield _found("database_is_new", level="attention", path="PostgreSQL")
+    latency_ms = f"{answer.latency_ms:.1f}"
+    yield _found("database_server", version=answer.version, latency_ms=latency_ms)
 
 
 def _integrity(database: Path) -> Finding:

@@ -80,6 +80,7 @@ def make_prospects(gateway: Parts, stores: Stores) -> Prospects:
         database=stores.database,
         clock=gateway.clock,
         offset_minutes=lambda: gateway.settings.snapshot.quota.tz_offset_minutes,
+        fallback=lambda: gateway.settings.snapshot.grok.mode_fallback,
     )
 
 

@@ -11,15 +11,21 @@ from grokgate.http.errors import is_admin, plugin_of
 from grokgate.http.origin import client_address
 from grokgate.openai.tally import Tally
 from grokgate.statistics import Ended, Note
+from grokgate.storage.requests import CLIENT_LEFT
 
-CLIENT_GONE = 499
+CLIENT_GONE = CLIENT_LEFT
 """Status in log and metrics of a reply that was not completed (contract 2.1)."""
 PROBES = frozenset({"/health", "/ready", "/metrics"})
 UNROUTED = "unrouted"
 """Route label of requests that no route took."""
+QUIET = "quiet"
+"""Key of a handler's ``opt``: true for the files of pages, which nobody wants to read of."""
 
+_READING = frozenset({"GET", "HEAD"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _PATH_CHARS = 200
+_FAULTS = 400
+"""Statuses from here on are faults."""
 
 
 class RequestMetrics(Protocol):
@@ -104,7 +110,8 @@ class Accounting:
                 traceparent=_traceparent(scope),
             )
             self._note(ended, tally)
-        self._log.info(
+        tell = self._log.debug if _is_quiet(scope, status) else self._log.info
+        tell(
             "request",
             method=method,
             route=route if route != UNROUTED else path[:_PATH_CHARS],
@@ -157,6 +164,18 @@ def _is_downstream(scope: Mapping[str, Any]) -> bool:
     return "route_id" in handler.opt and handler.opt.get("family") != "admin"
 
 
+def _is_quiet(scope: Mapping[str, Any], status: int) -> bool:
+    """Tell whether nobody wants to read of a request: an open page of operators asks all the time.
+
+    What they change is logged, and so is what failed.
+    """
+    handler = scope.get("route_handler")
+    if handler is None or status >= _FAULTS or "error_code" in scope["state"]:
+        return False
+    looks = handler.opt.get("family") == "admin" and scope["method"] in _READING
+    return looks or bool(handler.opt.get(QUIET, False))
+
+
 def _traceparent(scope: HTTPScope) -> str | None:
     for name, value in scope["headers"]:
         if name == b"traceparent":
@@ -165,9 +184,10 @@ def _traceparent(scope: HTTPScope) -> str | None:
 
 
 def _used(tally: Tally) -> dict[str, Any]:
-    if not tally.model:
+    model = tally.model or tally.asked
+    if not model:
         return {}
-    return {"model": tally.model, "account": tally.token, "attempts": tally.attempts}
+    return {"model": model, "account": tally.token, "attempts": tally.attempts}
 
 
 def _slowness(seconds: float, slow_ms: int) -> dict[str, bool]:

@@ -11,8 +11,8 @@ other text   one credential a line                  form F
 
 The reader is pure and never raises: what it cannot use, it reports by position, counted from 1. It
 knows no pools and leaves the cleaning of credentials to `grokgate.tokens.importing`. Only lines of
-form F must look like a token, since any file at all can be read as lines; and texts of JSON where
-whoever reads it asks for that.
+form F must look like a token, since any file at all can be read as lines; and entries of JSON where
+whoever reads it asks for that, unless they name their upstream, which may have forms of its own.
 """
 
 import codecs
@@ -87,8 +87,8 @@ class Reading(Struct, frozen=True, kw_only=True):
 def read_tokens(data: bytes | str, *, plausible: bool = False) -> Reading:
     """Read every account in *data*, whatever its form.
 
-    Bounded in size, number of entries and nesting; safe for hostile input. With *plausible* texts
-    in JSON, which are no records, must look like tokens too.
+    Bounded in size, number of entries and nesting; safe for hostile input. With *plausible* what
+    stands in JSON must look like a token too, unless its record names an upstream.
     """
     if len(data) > LONGEST_TEXT:
         return _refused(f"The text is longer than {LONGEST_TEXT // 1024 // 1024} MiB.")
@@ -224,6 +224,9 @@ class _Reader:
         pools = pool, self._named(position, own, "pool"), extra.get("token_type")
         if not _is_shallow(extra, _DEEPEST):
             self._reject(position, "The record is nested too deeply.")
+            return
+        if self._plausible and not own.get("upstream") and not looks_like_token(pasted):
+            self._reject(position, IMPLAUSIBLE)
             return
         self._add(
             position,

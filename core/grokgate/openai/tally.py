@@ -9,6 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
+_MODEL_CHARS: Final = 100
 _CURRENT: Final[ContextVar["Tally | None"]] = ContextVar("tally", default=None)
 
 
@@ -18,6 +19,8 @@ class Tally(Struct, kw_only=True):
     request_id: str
     model: str = ""
     """Id of the last model called; empty: none was."""
+    asked: str = ""
+    """Model that was asked for and is not to be had, printable; at most 100 characters."""
     token: str | None = None
     """Short id of the last account tried."""
     error: str | None = None
@@ -51,6 +54,16 @@ class tallying:  # noqa: N801 - reads as a verb where it is entered; a generator
 def current_tally() -> Tally | None:
     """Return that of the work in progress; None: it is nobody's request."""
     return _CURRENT.get()
+
+
+def note_refused_model(model: str) -> None:
+    """Note a model that was asked for and is not to be had, as the client wrote it."""
+    tally = _CURRENT.get()
+    if tally is not None:
+        tally.asked = "".join(
+            char if char.isprintable() else "\N{REPLACEMENT CHARACTER}"
+            for char in model[:_MODEL_CHARS]
+        )
 
 
 def note_usage(*, input: int, output: int, reasoning: int, estimated: bool) -> None:  # noqa: A002 - the word of the contract

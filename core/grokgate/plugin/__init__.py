@@ -30,6 +30,7 @@ from grokgate.plugin.hookspecs import hookimpl
 from grokgate.plugin.patient import patiently
 from grokgate.plugin.reading import REFUSED, Reading, end_of, read_whole
 from grokgate.plugin.records import (
+    AdminPanel,
     AttemptRecord,
     Call,
     Caller,
@@ -47,6 +48,7 @@ from grokgate.plugin.stream import EventStream
 
 __all__ = [
     "REFUSED",
+    "AdminPanel",
     "AttemptRecord",
     "Body",
     "Call",

@@ -11,7 +11,14 @@ from typing import Any
 import pluggy
 
 from grokgate.plugin.context import PluginContext
-from grokgate.plugin.records import CallRecord, CostRule, ModelCard, RouteSpec, Settings
+from grokgate.plugin.records import (
+    AdminPanel,
+    CallRecord,
+    CostRule,
+    ModelCard,
+    RouteSpec,
+    Settings,
+)
 from grokgate.upstream import UpstreamSpec
 
 hookspec = pluggy.HookspecMarker("grokgate")
@@ -65,6 +72,17 @@ def grokgate_routes() -> Iterable[RouteSpec]:  # type: ignore[empty-body]
 
     Called once at load. Route ids and method with path are unique over all plugins. Routes stay
     mounted while the service runs; the switch decides whether they answer.
+
+    An empty result means none. An exception refuses the plugin. Added in 0.1.
+    """
+
+
+@hookspec
+def grokgate_admin_panels() -> Iterable[AdminPanel]:  # type: ignore[empty-body]
+    """Return pages of the admin UI, for what its switches, forms and tables do not show.
+
+    Called once at load. Ids are unique within the plugin. A panel is an ES module in the folder
+    ``static/`` of the plugin's package, which is served to operators alone, as are all files there.
 
     An empty result means none. An exception refuses the plugin. Added in 0.1.
     """

@@ -48,6 +48,17 @@ class RouteSpec(Struct, frozen=True, kw_only=True):
     """Models it answers with: those of a capability exist while any route that serves it is on."""
 
 
+class AdminPanel(Struct, frozen=True, kw_only=True):
+    """A page of the admin UI, below the plugin's name; for what routes and settings do not show."""
+
+    id: str
+    """Lower-case words joined by underscores, unique within the plugin; part of its address."""
+    title: Mapping[str, str]
+    """Its name in the navigation, by language: ``en`` and ``zh``."""
+    module: str
+    """Path of its ES module below ``static/`` of the plugin's package, such as ``panel.js``."""
+
+
 class ModelCard(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One offered model; belongs to the endpoint plugin that serves it."""
 

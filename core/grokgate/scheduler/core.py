@@ -112,7 +112,7 @@ class Core:
                 calls that nobody settled, so their buckets start unknown.
         """
         for record in records:
-            entry = self.ledger.put(record, at)
+            entry = self._put(record, at)
             used_at_ms = record.state.last_used_at_ms
             if unclean and used_at_ms is not None and at.ms - used_at_ms <= _USED_LATELY_MS:
                 self.recovered += 1
@@ -130,7 +130,7 @@ class Core:
         if record.deleted_at_ms is not None:
             self.ledger.remove(record.id)
             return
-        entry = self.ledger.put(record, at)
+        entry = self._put(record, at)
         if before is not None:
             self.ledger.override(entry, before, record.state, at)
             self._changed(entry.id)
@@ -145,7 +145,7 @@ class Core:
             NoTokensConfigured: No usable token of the wanted kind.
             Overloaded: All are busy, and *want* does not wait.
         """
-        if self.ledger.drain(at):
+        if self._bring_back(at):
             self.serve(at)
         # Nobody who waits could have it: they are offered whatever changes before newcomers are.
         lease = self._lend(want, at, queued_s=0.0)
@@ -157,7 +157,7 @@ class Core:
 
     def refusal(self, want: Want, at: Moment) -> GatewayError | None:
         """Say why *want* would get no token now; None: it would."""
-        if self.ledger.drain(at):
+        if self._bring_back(at):
             self.serve(at)
         if self._pick(want, at) is not None:
             return None
@@ -196,13 +196,15 @@ class Core:
     def serve(self, at: Moment) -> None:
         """Grant what is free to those who wait; refuse those who wait for nothing (D30)."""
         if len(self.queue):
-            self.ledger.drain(at)
+            self._bring_back(at)
             self.queue.serve(lambda waiter: self._answer(waiter, at))
 
-    def catch_up(self, at: Moment) -> None:
-        """Bring back all that has cooled down or refilled."""
-        while self.ledger.drain(at):
-            self.serve(at)
+    def catch_up(self, at: Moment) -> bool:
+        """Bring back some of what has cooled down or refilled; False: nothing is left to do."""
+        if not self._bring_back(at):
+            return False
+        self.serve(at)
+        return True
 
     def sent(self, lease: int) -> None:
         """Note that the request's body is going out."""
@@ -307,6 +309,20 @@ class Core:
 
     # -- inside ------------------------------------------------------------------------------
 
+    def _put(self, record: TokenRecord, at: Moment) -> Entry:
+        """Put a token in; time may have passed by what is stored of it."""
+        entry, state = self.ledger.put(record, at), record.state
+        if entry.status != state.status or entry.stored is not state.buckets:
+            self._changed(entry.id)
+        return entry
+
+    def _bring_back(self, at: Moment) -> bool:
+        """Bring back some of what has cooled down or refilled; False: nothing is left to do."""
+        returned = self.ledger.drain(at)
+        for entry in returned:
+            self._changed(entry.id)
+        return bool(returned)
+
     def _lend(self, want: Want, at: Moment, *, queued_s: float) -> Lease | None:
         """Pick and reserve in one step."""
         last = self._last(want)
@@ -326,7 +342,7 @@ class Core:
     def _pick(self, want: Want, at: Moment, *, last: str | None = None) -> Entry | None:
         """Choose a candidate; only where there is none, all that is due is brought back first."""
         entry = pick(self.ledger, want, self._rng, at, last=last)
-        while entry is None and self.ledger.drain(at):
+        while entry is None and self._bring_back(at):
             entry = pick(self.ledger, want, self._rng, at, last=last)
         return entry
 

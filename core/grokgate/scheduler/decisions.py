@@ -16,10 +16,11 @@ from grokgate.scheduler.entry import Pool
 from grokgate.scheduler.holding import Moment
 from grokgate.scheduler.home import Decision, Reason, Want
 from grokgate.scheduler.ledger import Ledger
-from grokgate.scheduler.outlook import explain, in_order
+from grokgate.scheduler.outlook import in_order
 from grokgate.scheduler.select import NO_TAGS, WHY, shelf_of
 from grokgate.scheduler.shelf import Shelf
 from grokgate.scheduler.strategy import ranking
+from grokgate.scheduler.walk import explain
 
 KEPT = 2000
 SAMPLE = 100

@@ -115,6 +115,14 @@ class Decision(Struct, frozen=True, kw_only=True):
     """The upstream's name of the model; empty where older versions did not keep it."""
 
 
+class Explanation(Struct, frozen=True, kw_only=True):
+    """What a look at all tokens found."""
+
+    decision: Decision
+    ruled_out: list[RuledOut]
+    """Some of the tokens of the wanted pools that are out, in the order in which reasons apply."""
+
+
 class Lease(Struct, frozen=True, kw_only=True):
     """The right to use one token for one attempt."""
 
@@ -225,17 +233,16 @@ class Home(Protocol):
         """Say why *want* would get no token now; None: it would. Cheap, and leases nothing."""
         ...
 
-    def explain(self, want: Want, /, *, most: int = 3) -> Decision:
+    async def explain(self, want: Want, /, *, most: int = 3, examples: int = 0) -> Explanation:
         """Tell which token *want* would get, and why not the others; leases nothing.
+
+        Looks at every token, and holds nothing up meanwhile.
 
         Args:
             want: What is wanted.
             most: How many candidates to name.
+            examples: How many tokens to name for each reason to be out.
         """
-        ...
-
-    def ruled_out(self, want: Want, /, *, most: int) -> list[RuledOut]:
-        """Name tokens of the wanted pools that *want* cannot get now, and why."""
         ...
 
     def decisions(self, request_id: str, /) -> list[Decision]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from random import Random
 from typing import Any, Protocol, TypeAlias
 
+import anyio
 import anyio.lowlevel
 
 from grokgate.errors import GatewayError
@@ -15,10 +16,11 @@ from grokgate.scheduler.audit import imbalance
 from grokgate.scheduler.behind import WriteBehind, Writer
 from grokgate.scheduler.core import Core
 from grokgate.scheduler.holding import Moment
-from grokgate.scheduler.home import Decision, Lease, PoolView, RuledOut, Settled, Want
-from grokgate.scheduler.outlook import explain, ruled_out, unsure
+from grokgate.scheduler.home import Decision, Explanation, Lease, PoolView, Settled, Want
+from grokgate.scheduler.outlook import unsure
 from grokgate.scheduler.select import prepare
 from grokgate.scheduler.waiting import WaitingList
+from grokgate.scheduler.walk import Walk
 from grokgate.settings.limits import LimitsSettings
 from grokgate.settings.token import TokenSettings
 from grokgate.tokens.garbage import collector_paused
@@ -30,6 +32,8 @@ Doubt: TypeAlias = Callable[[str], None]
 
 _EDITS = 500
 """Taken over in one go, which takes some 10 ms."""
+_LOOK_S = 1.0
+"""How late at most a token is shown as back that nobody has called for."""
 _UNSURE_S = 1.0
 _KINDS = 1000
 _JUMP_MS = 5000.0
@@ -200,17 +204,16 @@ class MemoryHome:
         """Say why *want* would get no token now; None: it would."""
         return self._core.refusal(want, self._now())
 
-    def explain(self, want: Want, /, *, most: int = 3) -> Decision:
-        """Tell which token *want* would get; walks over all tokens."""
+    async def explain(self, want: Want, /, *, most: int = 3, examples: int = 0) -> Explanation:
+        """Tell which token *want* would get; looks at all tokens, with calls in between."""
+        await self.prepare((want,))
         at = self._now()
-        self._core.catch_up(at)
-        return explain(self._ledger, want, at, most=most)
-
-    def ruled_out(self, want: Want, /, *, most: int) -> list[RuledOut]:
-        """Name tokens that *want* cannot get now; walks over all tokens."""
-        at = self._now()
-        self._core.catch_up(at)
-        return ruled_out(self._ledger, want, at, most=most)
+        while self._core.catch_up(at):
+            await anyio.lowlevel.checkpoint()
+        walk = Walk(self._ledger, want, at, most=most, examples=examples)
+        for _ in walk.steps():
+            await anyio.lowlevel.checkpoint()
+        return Explanation(decision=walk.decision(), ruled_out=walk.ruled_out())
 
     def decisions(self, request_id: str, /) -> list[Decision]:
         """Return the decisions about a request that are still in memory, oldest first."""
@@ -274,8 +277,10 @@ class MemoryHome:
     # -- durability --------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Write changed states until cancelled."""
-        await self._behind.run()
+        """Write changed states until cancelled; those too that time changes while nobody calls."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._follow_time)
+            await self._behind.run()
 
     async def flush(self) -> None:
         """Write all changed states now; what the writer raises passes through."""
@@ -290,6 +295,12 @@ class MemoryHome:
         await self.flush()
 
     # -- inside ------------------------------------------------------------------------------
+
+    async def _follow_time(self) -> None:
+        while True:
+            while self._core.catch_up(self._now()):
+                await anyio.lowlevel.checkpoint()
+            await anyio.sleep(_LOOK_S)
 
     def _edited(self, record: TokenRecord, at: Moment) -> None:
         before = self._behind.stored.pop(record.id, None)

@@ -1,13 +1,11 @@
 """Why there is no token for a call, in counts and in words, and when that changes.
 
-Pure functions over a `Ledger`. `outlook` looks at counters and, where all wait, at those who wait;
-`explain` and `ruled_out` walk over all tokens.
+Pure functions over a `Ledger`. They look at counters and, where all wait, at those who wait.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from heapq import nlargest, nsmallest
-from itertools import islice
+from collections.abc import Iterator, Mapping
+from heapq import nsmallest
 from typing import get_args
 
 from msgspec import Struct
@@ -15,14 +13,12 @@ from msgspec import Struct
 from grokgate.errors import GatewayError, NoTokenAvailable, NoTokensConfigured, Overloaded
 from grokgate.scheduler.entry import Entry, Pool
 from grokgate.scheduler.holding import Moment
-from grokgate.scheduler.home import Decision, Reason, RuledOut, Scored, Want
+from grokgate.scheduler.home import Reason, Want
 from grokgate.scheduler.ledger import Ledger
-from grokgate.scheduler.select import NO_TAGS, WHY, shelf_of, shelves, why_not
+from grokgate.scheduler.select import WHY, shelf_of, shelves, why_not
 from grokgate.scheduler.shelf import BUSY, COOLING, EMPTY, Shelf
-from grokgate.scheduler.strategy import ranking, terms
 from grokgate.scheduler.verdict import IN_NO_PLAN
 
-_SHOWN = 3
 _LONGEST_WAIT_S = 3600.0
 _CAUSES: Mapping[Reason, str] = {
     "empty": "out of quota",
@@ -128,89 +124,9 @@ def unsure(ledger: Ledger, want: Want, *, most: int) -> list[Entry]:
     return nsmallest(most, found, key=lambda entry: entry.last_sync_at_ms or 0)
 
 
-def explain(ledger: Ledger, want: Want, at: Moment, *, most: int = _SHOWN) -> Decision:
-    """Walk over all tokens of the upstream: the best *most*, and why the others are out."""
-    out: Counter[Reason] = Counter()
-    candidates: list[Entry] = []
-    for entry, shelf in _everyone(ledger, want):
-        reason = why_not(entry, shelf, want)
-        if reason is None:
-            candidates.append(entry)
-        else:
-            out[reason] += 1
-    first = nlargest(most, candidates, key=_worth(ledger, want))
-    best = tuple(_scored(entry, want, at) for entry in first)
-    view = None if candidates else outlook(ledger, want, at)
-    return Decision(
-        request_id=want.request_id,
-        model=want.model,
-        upstream=want.upstream,
-        policy=want.policy,
-        chosen=best[0].token if best else None,
-        best=best,
-        out=in_order(out),
-        next_reset_s=None if view is None else view.next_reset_s,
-        at_ms=at.ms,
-        pools=want.pools,
-        told=None if view is None else refusal(view).message,
-        walked=True,
-        wire=want.wire,
-    )
-
-
-def ruled_out(ledger: Ledger, want: Want, at: Moment, *, most: int) -> list[RuledOut]:
-    """Name up to *most* tokens of the wanted pools that are out, and why."""
-    found = (
-        RuledOut(
-            token=entry.id,
-            pool=entry.pool.name,
-            reason=reason,
-            back_in_s=_back_in(entry, want, at) if reason in {"cooling", "empty"} else None,
-        )
-        for entry, shelf in _everyone(ledger, want)
-        if (reason := why_not(entry, shelf, want)) is not None and reason != "pool"
-    )
-    return list(islice(found, most))
-
-
 def in_order(out: Mapping[Reason, int]) -> dict[Reason, int]:
     """Sort by the order in which reasons apply; leave out what is not there."""
     return {reason: out[reason] for reason in get_args(Reason) if out.get(reason)}
-
-
-def _everyone(ledger: Ledger, want: Want) -> Iterator[tuple[Entry, Shelf]]:
-    for pool in ledger.pools.values():
-        if pool.upstream == want.upstream:
-            shelf = ledger.shelf(pool, want.buckets, NO_TAGS)
-            for entry in filter(None, pool.members):
-                yield entry, shelf
-
-
-def _worth(ledger: Ledger, want: Want) -> Callable[[Entry], tuple[bool, int, int]]:
-    """Return the key by which candidates are ordered: tags, then pools, then rank."""
-    order = ranking(want.policy, unknown_first=want.unknown_first)
-    places = {name: -place for place, name in enumerate(want.pools)}
-    ranks = {
-        pool.name: ledger.shelf(pool, want.buckets, NO_TAGS, order).rank
-        for pool in ledger.pools.values()
-        if pool.upstream == want.upstream
-    }
-
-    def worth(entry: Entry) -> tuple[bool, int, int]:
-        pool = entry.pool.name
-        return _preferred(entry, want), places.get(pool, 0), ranks[pool](entry.slot)
-
-    return worth
-
-
-def _preferred(entry: Entry, want: Want) -> bool:
-    return bool(want.prefer_tags) and entry.tags.issuperset(want.prefer_tags)
-
-
-def _scored(entry: Entry, want: Want, at: Moment) -> Scored:
-    named = terms(want.policy, entry, want.buckets, at, unknown_first=want.unknown_first)
-    preferred = _preferred(entry, want)
-    return Scored(entry.id, sum(named.values()), named, entry.pool.name, preferred)
 
 
 def _outlook_of_one(ledger: Ledger, want: Want, at: Moment) -> Outlook:
@@ -250,11 +166,6 @@ def _unconfigured(view: Outlook) -> str:
 def _either(words: list[str]) -> str:
     *first, last = words
     return f"{', '.join(first)} or {last}" if first else last
-
-
-def _back_in(entry: Entry, want: Want, at: Moment) -> float | None:
-    back_at, known = entry.waits(want.buckets, at)
-    return max(0.0, back_at - at.s) if known else None
 
 
 def _other_pools(ledger: Ledger, want: Want) -> Iterator[Pool]:

@@ -13,6 +13,7 @@ from grokgate.settings.observing import OBSERVING
 from grokgate.settings.performance import PerformanceSettings
 from grokgate.settings.startup import BOOT, OWNER
 from grokgate.settings.token import TokenSettings
+from grokgate.settings.ui import UiSettings
 
 
 class UpstreamsSettings(Settings, frozen=True, kw_only=True):
@@ -51,6 +52,7 @@ CORE: Final = (
     Declaration(OWNER, UpstreamsSettings, "upstreams"),
     Declaration(OWNER, ModelsSettings, "models"),
     Declaration(OWNER, CompatSettings, "compat"),
+    Declaration(OWNER, UiSettings, "ui"),
 )
 
 

@@ -27,6 +27,7 @@ from grokgate.settings.startup import (
     StorageSettings,
 )
 from grokgate.settings.token import TokenSettings
+from grokgate.settings.ui import UiSettings
 from grokgate.upstream import ActiveProfile
 
 S = TypeVar("S", bound=Settings)
@@ -60,6 +61,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, eq=False):
     compat: CompatSettings
     webhooks: WebhookSettings
     telemetry: TelemetrySettings
+    ui: UiSettings
     sections: Mapping[type[Settings], Settings]
     """Every declared section, the plugins' too."""
     enabled_routes: frozenset[str]

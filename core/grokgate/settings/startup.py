@@ -120,6 +120,9 @@ class ServerSettings(Settings, frozen=True, kw_only=True):
     ] = 8192
 
 
+_POSTGRESQL = frozenset({"pgsql", "postgres", "postgresql"})
+
+
 class StorageSettings(Settings, frozen=True, kw_only=True):
     """Section ``storage``; all of it is fixed at start."""
 
@@ -158,6 +161,11 @@ class StorageSettings(Settings, frozen=True, kw_only=True):
             startup=True,
         ),
     ] = ""
+
+    @property
+    def is_on_server(self) -> bool:
+        """Whether the data lies in PostgreSQL; False: in a SQLite file."""
+        return self.type.strip().lower() in _POSTGRESQL
 
 
 class PluginsSettings(Settings, frozen=True, kw_only=True):

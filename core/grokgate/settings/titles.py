@@ -28,6 +28,7 @@ _TITLES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "imagine_fast": ("Fast pictures", "快速图片"),
         "responses": ("Responses", "Responses"),
         "messages": ("Messages", "Messages"),
+        "plugins.images_nsfw": ("Adult pictures", "NSFW 图片"),
         "downstream": ("Endpoints", "端点开关"),
     }
 )

@@ -43,7 +43,7 @@ def row_of(ended: Ended, tally: Tally, *, at_ms: int) -> RequestRow:
         at_ms=at_ms,
         address=ended.address,
         endpoint=ended.endpoint,
-        model=tally.model,
+        model=tally.model or tally.asked,
         status=ended.status,
         error=ended.error,
         duration_ms=round(ended.seconds * 1000),

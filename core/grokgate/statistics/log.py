@@ -11,9 +11,16 @@ import anyio
 from grokgate.background import write_behind
 from grokgate.openai.tally import Tally
 from grokgate.statistics.ended import Ended, row_of
+from grokgate.statistics.recent import RecentRequests
 from grokgate.statistics.spans import DAY_MS, HOUR_MS, begin_of_day, begin_of_hour
 from grokgate.storage import Database
-from grokgate.storage.requests import FAILED, prune_requests, write_requests
+from grokgate.storage.requests import (
+    CLIENT_LEFT,
+    SERVER_FAULT,
+    is_failure,
+    prune_requests,
+    write_requests,
+)
 from grokgate.storage.statistics import Numbers, Slot, add_numbers, prune_numbers
 from grokgate.upstream import Clock
 
@@ -26,7 +33,6 @@ MOST_OF_STRANGERS: Final = 20
 _BATCH: Final = 500
 _PRUNE_EVERY_S: Final = 60.0
 _PRUNED_AT_ONCE: Final = 5000
-_SERVER_FAULT: Final = 500
 
 _Waiting: TypeAlias = tuple[int, Ended, Tally]
 """A row to be: Unix milliseconds of its end, and what is known of it."""
@@ -75,6 +81,8 @@ class RequestLog:
     ) -> None:
         self.lost = 0
         """Rows that were given up or left out."""
+        self.recent = RecentRequests(database, clock=clock, offset_minutes=offset_minutes)
+        """How requests fared lately, as far as they are written."""
         self._database = database
         self._clock = clock
         self._rules = rules
@@ -94,7 +102,7 @@ class RequestLog:
     def note(self, ended: Ended, tally: Tally) -> None:
         """Take note of a request that has ended; never waits."""
         at_ms = self._now_ms()
-        if ended.caller is not None or ended.status >= _SERVER_FAULT:
+        if ended.caller is not None or ended.status >= SERVER_FAULT:
             self._count(ended, tally, at_ms)
         if self._is_wanted(ended, at_ms):
             self._waiting.append((at_ms, ended, tally))
@@ -166,10 +174,10 @@ class RequestLog:
         numbers = self._counted.get(key)
         if numbers is None:
             numbers = self._counted[key] = Numbers()
-        failed = ended.status >= FAILED or ended.error is not None
+        failed = is_failure(ended.status, ended.error)
         numbers.total += 1
         numbers.failed += failed
-        numbers.success += not failed
+        numbers.success += not failed and ended.status != CLIENT_LEFT
         numbers.units += tally.units
 
     def _slots(self, counted: Mapping[tuple[int, str], Numbers]) -> dict[Slot, Numbers]:

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from grokgate.openai.tally import Tally
 from grokgate.plugin.records import AttemptRecord, CallRecord
 from grokgate.statistics.ended import Ended
-from grokgate.storage.requests import FAILED
+from grokgate.storage.requests import is_failure
 from grokgate.telemetry.traces import Span
 from grokgate.upstream import Kind
 
@@ -72,7 +72,7 @@ class Tracing:
             begin_ns=now - round(ended.seconds * _NS),
             end_ns=now,
             attributes=attributes,
-            failed=ended.status >= FAILED or ended.error is not None,
+            failed=is_failure(ended.status, ended.error),
             served=True,
             parts=self._attempts.pop(tally.request_id, ()),
         )

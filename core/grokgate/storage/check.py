@@ -3,9 +3,53 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
-from grokgate.storage.migrate import read_revision
+import anyio
+from msgspec import Struct
+from sqlalchemy import text
+
+from grokgate.errors import StateError, StoreUnavailable
+from grokgate.storage.engine import Database
+from grokgate.storage.migrate import read_revision, stored_revision
+from grokgate.upstream import Secret
+
+_TRIES: Final = 3
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What a server told of itself."""
+
+    version: str
+    latency_ms: float
+    """Of a query for nothing, the shortest of three."""
+    is_new: bool
+    """Nothing was ever stored there."""
+
+
+async def ask_server(address: Secret) -> Answer:
+    """Ask the server of a database, beside a running service too; nothing is changed.
+
+    Raises:
+        StateError: It does not answer, or the database cannot be used; says why.
+    """
+    database = Database(address)
+    name = database.backend.name
+    try:
+        async with database.read() as connection:
+            version = (await connection.execute(text("SHOW server_version"))).scalar_one()
+            times = []
+            for _ in range(_TRIES):
+                began = anyio.current_time()
+                await connection.execute(text("SELECT 1"))
+                times.append(1000 * (anyio.current_time() - began))
+            revision = await connection.run_sync(stored_revision, name)
+    except StoreUnavailable as error:
+        raise StateError(database.backend.reason(error)) from error
+    finally:
+        await database.aclose()
+    return Answer(version=version, latency_ms=min(times), is_new=revision is None)
 
 
 def is_new(path: Path) -> bool:

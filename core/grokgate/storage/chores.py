@@ -5,11 +5,11 @@ from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import asdict
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, case, delete, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from grokgate.storage.batch import execute_many
-from grokgate.storage.tables import chores
+from grokgate.storage.tables import chore_results, chores
 
 RUNNING: Final = "running"
 CANCELLING: Final = "cancelling"
@@ -35,11 +35,22 @@ class ChoreRow(Struct, frozen=True, kw_only=True):
     seen_at: int
     """When its holder last said that it works on it."""
     ended_at: int | None = None
+    actor: str = ""
+    """Who started it, as in the audit trail; empty: nobody knows."""
 
     @property
     def goes_on(self) -> bool:
         """Whether it has not ended yet, as far as the row tells."""
         return self.status in _GOING_ON
+
+
+class ChoreResult(Struct, frozen=True, kw_only=True):
+    """What a chore came to; both are JSON."""
+
+    result: bytes | None = None
+    """None: there is none, or it was too large to be kept."""
+    failures: bytes = b"[]"
+    """A list of `grokgate.chores.events.Failure`."""
 
 
 class Progress(Struct, frozen=True):
@@ -62,9 +73,26 @@ async def find_chore(connection: AsyncConnection, chore_id: str) -> ChoreRow | N
     return None if row is None else ChoreRow(**row)
 
 
+async def find_result(connection: AsyncConnection, chore_id: str) -> ChoreResult:
+    """Return what a chore came to, as far as that is kept."""
+    query = select(chore_results.c.result, chore_results.c.failures)
+    found = await connection.execute(query.where(chore_results.c.id == chore_id))
+    row = found.mappings().one_or_none()
+    return ChoreResult() if row is None else ChoreResult(**row)
+
+
 async def list_chores(connection: AsyncConnection, *, limit: int) -> list[ChoreRow]:
-    """Return the last *limit* chores, newest first."""
-    query = select(chores).order_by(chores.c.created_at.desc(), chores.c.id).limit(limit)
+    """Return the last *limit* chores, newest first; of those that go on without their detail.
+
+    That names their accounts, which may be many.
+    """
+    detail = case((chores.c.status.in_(_GOING_ON), literal(b"{}")), else_=chores.c.detail)
+    others = (column for column in chores.c if column is not chores.c.detail)
+    query = (
+        select(*others, detail.label("detail"))
+        .order_by(chores.c.created_at.desc(), chores.c.id)
+        .limit(limit)
+    )
     return [ChoreRow(**row) for row in (await connection.execute(query)).mappings()]
 
 
@@ -104,9 +132,15 @@ async def touch_chores(
 
 
 async def end_chore(
-    connection: AsyncConnection, progress: Progress, *, status: str, detail: bytes, now_ms: int
+    connection: AsyncConnection,
+    progress: Progress,
+    *,
+    status: str,
+    detail: bytes,
+    result: ChoreResult,
+    now_ms: int,
 ) -> None:
-    """Write how a chore ended."""
+    """Write how a chore ended, and what it came to."""
     await connection.execute(
         update(chores)
         .where(chores.c.id == progress.id)
@@ -119,6 +153,8 @@ async def end_chore(
             ended_at=now_ms,
         )
     )
+    values = {"id": progress.id, **asdict(result)}
+    await connection.execute(insert(chore_results).prefix_with("OR REPLACE").values(values))
 
 
 async def want_end(connection: AsyncConnection, chore_id: str) -> None:

@@ -5,8 +5,7 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import delete, select, union, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import delete, insert, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from grokgate.storage.batch import execute_many
@@ -20,6 +19,7 @@ from grokgate.storage.tables import (
     media,
     objects,
 )
+from grokgate.storage.upsert import upsert
 
 MANAGED: Final = "key_"
 """How ids of managed keys begin."""
@@ -103,11 +103,7 @@ async def load_usage(connection: AsyncConnection, days: Sequence[str]) -> list[U
 
 async def add_usage(connection: AsyncConnection, more: Mapping[tuple[str, str, str], int]) -> None:
     """Add to what was used, by key id, day and quota; less than 0 was given back."""
-    added = insert(key_usage)
-    statement = added.on_conflict_do_update(
-        index_elements=[key_usage.c.key_id, key_usage.c.day, key_usage.c.quota],
-        set_={"used": key_usage.c.used + added.excluded.used},
-    )
+    statement = upsert(connection, key_usage, add=["used"])
     rows = [
         {"key_id": key_id, "day": day, "quota": quota, "used": used}
         for (key_id, day, quota), used in more.items()

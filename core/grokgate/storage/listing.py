@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, bindparam, case, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from grokgate.storage.batch import execute_many, select_many
@@ -30,7 +30,8 @@ Column: TypeAlias = Literal[
 ]
 """What a table may be sorted by."""
 COLUMNS: Final[tuple[Column, ...]] = get_args(Column)
-_STATUSES: Final = ("active", "cooling", "expired", "disabled")
+_USABLE: Final = ("active", "cooling")
+_STATUSES: Final = (*_USABLE, "expired", "disabled")
 
 
 class StateListing(Struct, frozen=True, gc=False):
@@ -80,7 +81,7 @@ class Shown(Struct, frozen=True, kw_only=True):
 
 
 class Sums(Struct, frozen=True, kw_only=True):
-    """What all tokens have left, as far as it is known, and what they did."""
+    """What usable tokens have left, as far as it is known, and what all of them did."""
 
     quota: int
     image_quota: int
@@ -160,10 +161,14 @@ async def count_all(connection: AsyncConnection) -> dict[tuple[str, str], int]:
 
 
 async def sum_up(connection: AsyncConnection) -> Sums:
-    """Add up all tokens that are not deleted."""
+    """Add up all tokens that are not deleted; expired and disabled ones have nothing left."""
+    usable = listing.c.status.in_(_USABLE)
     known = [listing.c.quota, listing.c.image_quota, listing.c.heavy_quota]
     query = select(
-        *(func.coalesce(func.sum(case((left > 0, left), else_=0)), 0) for left in known),
+        *(
+            func.coalesce(func.sum(case((and_(usable, left > 0), left), else_=0)), 0)
+            for left in known
+        ),
         func.coalesce(func.sum(listing.c.use_count), 0),
     ).where(*_conditions(Shown()))
     sums = (await connection.execute(query)).one()

@@ -3,11 +3,11 @@
 from typing import Final
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from grokgate.errors import StateError
 from grokgate.storage.tables import meta
+from grokgate.storage.upsert import upsert
 from grokgate.vault import Vault
 
 FIRST_KEY: Final = "first_key"
@@ -23,12 +23,8 @@ async def read_fact(connection: AsyncConnection, key: str) -> bytes | None:
 
 async def write_fact(connection: AsyncConnection, key: str, value: bytes = b"") -> None:
     """Write the fact over an older value."""
-    statement = insert(meta).values(key=key, value=value)
-    await connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=[meta.c.key], set_={"value": statement.excluded.value}
-        )
-    )
+    statement = upsert(connection, meta, replace=["value"])
+    await connection.execute(statement.values(key=key, value=value))
 
 
 async def remove_fact(connection: AsyncConnection, key: str) -> None:

@@ -1,6 +1,7 @@
 """Brings a database to the schema of this program.
 
-1. `read_revision` looks at the file without changing it and refuses what is damaged or foreign.
+1. `read_revision` looks at the file without changing it and refuses what is damaged or foreign;
+   `stored_revision` does so where a server keeps it.
 2. A database without tables gets all of them at once and the mark `HEAD`.
 3. One marked `HEAD` is left alone.
 4. Another mark goes to alembic, which is imported only then (D6); a mark it does not know was set
@@ -13,7 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, String, Table, insert
+from sqlalchemy import (
+    Column,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    insert,
+    inspect,
+    select,
+)
 from sqlalchemy.engine import Connection
 
 from grokgate.errors import StateError, StoreUnavailable
@@ -22,7 +32,7 @@ from grokgate.storage.tables import metadata
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 """Revision of the tables in `tables`; a test compares it with the migrations."""
 
 _MAGIC: Final = b"SQLite format 3\x00"
@@ -59,8 +69,28 @@ def read_revision(path: Path) -> str | None:
         raise _damaged(path, error.strerror or "unknown error") from error
 
 
-def bring_up_to_date(connection: Connection, revision: str | None, path: Path) -> None:
-    """Make or migrate the schema inside the transaction of *connection*.
+def stored_revision(connection: Connection, name: str) -> str | None:
+    """Return the mark of the database of a server, or None when none of our tables is in it.
+
+    Raises:
+        StateError: Tables of another program have the names of ours. *name* is for the message.
+    """
+    names = set(inspect(connection).get_table_names())
+    if _mark.name in names:
+        revision = connection.execute(select(_mark.c.version_num)).scalar()
+        if revision is None:
+            raise StateError(f"{name} has no schema mark. Restore it from a backup.")
+        return str(revision)
+    if taken := sorted(names & metadata.tables.keys()):
+        raise StateError(
+            f"{name} holds tables of another program ({', '.join(taken)}). Give Grokgate a "
+            "database of its own; what a predecessor left is taken over by grokgate migrate --from."
+        )
+    return None
+
+
+def bring_up_to_date(connection: Connection, revision: str | None, name: str) -> None:
+    """Make or migrate the schema inside the transaction of *connection*; *name* is for messages.
 
     Raises:
         StateError: The database is newer than this program; nothing was changed.
@@ -70,7 +100,7 @@ def bring_up_to_date(connection: Connection, revision: str | None, path: Path) -
         _mark.create(connection)
         connection.execute(insert(_mark).values(version_num=HEAD))
     elif revision != HEAD:
-        _upgrade(connection, revision, path)
+        _upgrade(connection, revision, name)
 
 
 def known_revisions() -> frozenset[str]:
@@ -90,15 +120,15 @@ def _config() -> "Config":
     return config
 
 
-def _upgrade(connection: Connection, revision: str, path: Path) -> None:
+def _upgrade(connection: Connection, revision: str, name: str) -> None:
     # Alembic takes a second to import, and almost no start needs it.
     from alembic import command  # noqa: PLC0415 - see above
 
     config = _config()
     if revision not in known_revisions():
         raise StateError(
-            f"The database {path} has the schema {revision!r}, which this program does not know: "
-            "a newer one made it. Start that one, or restore a backup made with this one."
+            f"{name} has the schema {revision!r}, which this program does not know: a newer one "
+            "made it. Start that one, or restore a backup made with this one."
         )
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 from sqlalchemy import ColumnElement, ScalarSelect, and_, case, delete, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from grokgate.storage.tables import object_values, objects
+from grokgate.storage.upsert import upsert
 
 
 class Shelf(Struct, frozen=True):
@@ -48,18 +48,11 @@ async def put_object(
         keep_turn: One that is replaced hands its turn on.
     """
     shelf = Shelf(row.namespace, row.owner)
-    kept = insert(objects).values(**msgspec.structs.asdict(row), turn=_next_turn(shelf))
     changed = ("size", "expires_at") if keep_turn else ("turn", "size", "expires_at")
-    renewed = {name: kept.excluded[name] for name in changed}
-    await connection.execute(
-        kept.on_conflict_do_update(index_elements=[objects.c.identity], set_=renewed)
-    )
-    value = insert(object_values).values(identity=row.identity, sealed=sealed)
-    await connection.execute(
-        value.on_conflict_do_update(
-            index_elements=[object_values.c.identity], set_={"sealed": value.excluded.sealed}
-        )
-    )
+    kept = upsert(connection, objects, replace=changed)
+    await connection.execute(kept.values(**msgspec.structs.asdict(row), turn=_next_turn(shelf)))
+    value = upsert(connection, object_values, replace=["sealed"])
+    await connection.execute(value.values(identity=row.identity, sealed=sealed))
 
 
 async def find_object(connection: AsyncConnection, identity: bytes, *, now_ms: int) -> bytes | None:

@@ -3,10 +3,10 @@
 import msgspec
 from msgspec import Struct
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from grokgate.storage.tables import idempotent_replies as replies
+from grokgate.storage.upsert import upsert
 
 
 class ReplyRow(Struct, frozen=True, kw_only=True):
@@ -38,11 +38,7 @@ async def find_reply(
 async def put_reply(connection: AsyncConnection, row: ReplyRow) -> None:
     """Record a reply, in place of an expired one of the same identity."""
     values = msgspec.structs.asdict(row)
-    await connection.execute(
-        insert(replies)
-        .values(**values)
-        .on_conflict_do_update(index_elements=[replies.c.identity], set_=values)
-    )
+    await connection.execute(upsert(connection, replies, replace=values).values(values))
 
 
 async def remove_expired_replies(connection: AsyncConnection, *, now_ms: int, limit: int) -> None:

@@ -5,15 +5,25 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, and_, case, delete, func, insert, literal, or_, select
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from grokgate.storage.batch import execute_many
 from grokgate.storage.tables import requests
 
 FAILED: Final = 400
-"""The least status of a request that failed."""
-_PERCENTS: Final = (50, 90, 99)
+"""The least status of a request that failed, `CLIENT_LEFT` apart."""
+CLIENT_LEFT: Final = 499
+"""Status of a reply that its client did not wait for: neither a failure nor a success."""
+SERVER_FAULT: Final = 500
+"""The least status of what is the gateway's fault."""
+KNOWN: Final = or_(requests.c.key_id != "", requests.c.status >= SERVER_FAULT)
+"""What counts as a request (F-LOG-03): not what came without a good key, whoever knocks."""
+
+
+def is_failure(status: int, error: str | None) -> bool:
+    """Tell whether a request counts as failed (F-LOG-03); *error* is its code."""
+    return bool(error) or (status >= FAILED and status != CLIENT_LEFT)
 
 
 class RequestRow(Struct, frozen=True, kw_only=True):
@@ -49,7 +59,7 @@ class RequestRow(Struct, frozen=True, kw_only=True):
     @property
     def failed(self) -> bool:
         """Whether it counts as failed (F-LOG-03)."""
-        return self.status >= FAILED or self.error is not None
+        return is_failure(self.status, self.error)
 
 
 class RequestFilter(Struct, frozen=True, kw_only=True):
@@ -65,32 +75,10 @@ class RequestFilter(Struct, frozen=True, kw_only=True):
     error: str | None = None
     endpoint: str | None = None
     request_id: str | None = None
-
-
-class Causes(Struct, frozen=True, kw_only=True):
-    """How often requests failed for one reason."""
-
-    error: str
-    """Code; empty where the status alone is known."""
-    status: int
-    count: int
-
-
-class Served(Struct, frozen=True, kw_only=True):
-    """How many requests one model had."""
-
-    model: str
-    total: int
-    failed: int
-
-
-class Latency(Struct, frozen=True, kw_only=True):
-    """Milliseconds that 50, 90 and 99 of 100 requests took at most; None: there was none."""
-
-    count: int = 0
-    p50_ms: int | None = None
-    p90_ms: int | None = None
-    p99_ms: int | None = None
+    token: str | None = None
+    """Short id of the last account tried."""
+    known: bool | None = None
+    """Whether it counts as a request, see `KNOWN`."""
 
 
 async def write_requests(connection: AsyncConnection, rows: Sequence[RequestRow]) -> None:
@@ -128,67 +116,10 @@ async def prune_requests(
     return min(max(surplus, 0), at_once)
 
 
-async def count_causes(connection: AsyncConnection, *, since_ms: int, most: int) -> list[Causes]:
-    """Count failures by code and status, most often first."""
-    error = func.coalesce(requests.c.error, "")
-    count = func.count()
-    rows = await connection.execute(
-        select(error, requests.c.status, count)
-        .where(requests.c.at_ms >= since_ms, _FAILED)
-        .group_by(error, requests.c.status)
-        .order_by(count.desc(), error)
-        .limit(most)
-    )
-    return [Causes(error=code, status=status, count=number) for code, status, number in rows]
-
-
-async def count_models(connection: AsyncConnection, *, since_ms: int, most: int) -> list[Served]:
-    """Count requests that called a model, by model, most often first."""
-    count, failed = func.count(), func.sum(case((_FAILED, 1), else_=0))
-    rows = await connection.execute(
-        select(requests.c.model, count, failed)
-        .where(requests.c.at_ms >= since_ms, requests.c.model != "")
-        .group_by(requests.c.model)
-        .order_by(count.desc(), requests.c.model)
-        .limit(most)
-    )
-    return [Served(model=model, total=total, failed=bad) for model, total, bad in rows]
-
-
-async def measure_latency(
-    connection: AsyncConnection, *, since_ms: int, first_byte: bool
-) -> Latency:
-    """Return how long requests took that called a model and were answered."""
-    column = requests.c.first_byte_ms if first_byte else requests.c.duration_ms
-    ranked = (
-        select(
-            column.label("ms"),
-            func.row_number().over(order_by=column).label("place"),
-            func.count().over().label("total"),
-        )
-        .where(
-            requests.c.at_ms >= since_ms,
-            requests.c.model != "",
-            column.is_not(None),
-            and_(requests.c.status < FAILED, requests.c.error.is_(None)),
-        )
-        .subquery()
-    )
-    # The place of a percentile by nearest rank: the percentage of the number, rounded up.
-    places = [(ranked.c.total * literal(percent) + 99) / literal(100) for percent in _PERCENTS]
-    wanted = or_(*(ranked.c.place == func.floor(place) for place in places))
-    rows = (
-        await connection.execute(select(ranked.c.place, ranked.c.ms, ranked.c.total).where(wanted))
-    ).all()
-    if not rows:
-        return Latency()
-    total = rows[0].total
-    found = {row.place: row.ms for row in rows}
-    p50, p90, p99 = (found.get((total * percent + 99) // 100) for percent in _PERCENTS)
-    return Latency(count=total, p50_ms=p50, p90_ms=p90, p99_ms=p99)
-
-
-_FAILED: Final = or_(requests.c.status >= FAILED, requests.c.error.is_not(None))
+_FAILED: Final = or_(
+    requests.c.error.is_not(None),
+    and_(requests.c.status >= FAILED, requests.c.status != CLIENT_LEFT),
+)
 
 
 def _conditions(wanted: RequestFilter) -> list[ColumnElement[bool]]:
@@ -200,6 +131,7 @@ def _conditions(wanted: RequestFilter) -> list[ColumnElement[bool]]:
         (columns.error, wanted.error),
         (columns.endpoint, wanted.endpoint),
         (columns.request_id, wanted.request_id),
+        (columns.token, wanted.token),
     ):
         if value is not None:
             conditions.append(column == value)
@@ -209,6 +141,8 @@ def _conditions(wanted: RequestFilter) -> list[ColumnElement[bool]]:
         conditions.append(columns.at_ms < wanted.until_ms)
     if wanted.failed is not None:
         conditions.append(_FAILED if wanted.failed else ~_FAILED)
+    if wanted.known is not None:
+        conditions.append(KNOWN if wanted.known else ~KNOWN)
     if wanted.key is not None:
         conditions.append(or_(columns.key_id == wanted.key, columns.key_name == wanted.key))
     return conditions

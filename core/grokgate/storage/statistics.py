@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
-from sqlalchemy import delete, func, select
-from sqlalchemy.dialects.sqlite import insert
+from msgspec.structs import asdict
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from grokgate.storage.batch import execute_many
 from grokgate.storage.tables import statistics
+from grokgate.storage.upsert import upsert
 
 Span: TypeAlias = Literal["hour", "day"]
 Slot: TypeAlias = tuple[Span, int, str]
@@ -34,25 +36,12 @@ class Numbers(Struct, kw_only=True):
 
 async def add_numbers(connection: AsyncConnection, counted: Mapping[Slot, Numbers]) -> None:
     """Add to what is stored; several processes may do so for the same slots."""
-    for (span, begins_at, model), numbers in counted.items():
-        fresh = insert(statistics).values(
-            span=span,
-            begins_at=begins_at,
-            model=model,
-            total=numbers.total,
-            success=numbers.success,
-            failed=numbers.failed,
-            units=numbers.units,
-        )
-        await connection.execute(
-            fresh.on_conflict_do_update(
-                index_elements=[statistics.c.span, statistics.c.begins_at, statistics.c.model],
-                set_={
-                    name: statistics.c[name] + fresh.excluded[name]
-                    for name in Numbers.__struct_fields__
-                },
-            )
-        )
+    statement = upsert(connection, statistics, add=Numbers.__struct_fields__)
+    rows = [
+        {"span": span, "begins_at": begins_at, "model": model, **asdict(numbers)}
+        for (span, begins_at, model), numbers in counted.items()
+    ]
+    await execute_many(connection, statement, rows)
 
 
 async def read_numbers(
@@ -99,7 +88,17 @@ async def top_models(
         .order_by(total.desc(), statistics.c.model)
         .limit(most)
     )
-    return [(model, count) for model, count in rows]
+    return [(model, int(count)) for model, count in rows]
+
+
+async def was_any_answered(connection: AsyncConnection) -> bool:
+    """Tell whether some request that called a model succeeded, as far as days are kept."""
+    query = select(
+        exists().where(
+            statistics.c.span == "day", statistics.c.model != "", statistics.c.success > 0
+        )
+    )
+    return bool((await connection.execute(query)).scalar_one())
 
 
 async def prune_numbers(connection: AsyncConnection, span: Span, *, before_ms: int) -> None:

@@ -12,13 +12,13 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Index,
-    Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
     UniqueConstraint,
 )
+
+from grokgate.storage.columns import Integer, String
 
 metadata: Final = MetaData(
     naming_convention={
@@ -258,9 +258,20 @@ chores: Final = Table(
     Column("created_at", BigInteger, nullable=False, index=True),
     Column("seen_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger),
+    Column("actor", String, nullable=False, server_default=""),
 )
 """Work on many accounts that an operator started (F-JOB). ``detail`` is JSON; ``holder`` is the
-process that works, which renews ``seen_at``."""
+process that works, which renews ``seen_at``; ``actor`` as in the audit trail."""
+
+chore_results: Final = Table(
+    "chore_results",
+    metadata,
+    Column("id", String, ForeignKey("chores.id", ondelete="CASCADE"), primary_key=True),
+    Column("result", LargeBinary),
+    Column("failures", LargeBinary, nullable=False),
+)
+"""What chores came to, apart from them, so that a list reads none of it. Both are JSON; a result
+that is too large is not kept."""
 
 requests: Final = Table(
     "requests",

@@ -1,12 +1,13 @@
 """Whether a plugin keeps the rules that every route of the gateway keeps."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import httpx
 from litestar.handlers import HTTPRouteHandler, WebsocketRouteHandler
 
-from grokgate.plugin import RouteSpec
+from grokgate.plugin import AdminPanel, RouteSpec
 from grokgate.testing.conduct import check_conduct, check_job, error_of, is_anthropic
 from grokgate.testing.gateway import RunningGateway, running_gateway
 from grokgate.testing.socket import talking
@@ -26,6 +27,9 @@ _BAD_BODIES = (
     b"\xff\xfe",
     b'{"a":' + b"9" * 400 + b"}",
 )
+_IMPORT = re.compile(r"""\b(?:from|import)\s*\(?\s*["']([^"']+)["']""")
+_LANGUAGES = ("en", "zh")
+_OK = 200
 _CREDENTIAL = "planted-credential-of-an-account"
 
 
@@ -42,8 +46,9 @@ async def check_plugin(
     key 401 (WebSockets too) and behind a switch 404 `endpoint_disabled`, both before the body is
     read; hostile bodies are 4xx in the envelope. For each request given: an unknown ``model`` is
     404 `model_not_found`, streams end with a whole frame, and no lease is open after success,
-    failure, disconnect and cancel; of a job, after its success, failure and deletion. At the end no
-    key and no credential is in a log.
+    failure, disconnect and cancel; of a job, after its success, failure and deletion. Modules of
+    panels are there and import only files beside them, and panels say the same in both languages.
+    At the end no key and no credential is in a log.
 
     Args:
         plugin: Its module, or an object with its hooks.
@@ -59,6 +64,7 @@ async def check_plugin(
     samples = requests or {}
     async with running_gateway(plugin, *beside, tokens={_CREDENTIAL: 1000}) as gateway:
         _check_settings(gateway)
+        await _check_panels(gateway)
         routes = gateway.gateway.plugins[0].routes
         await gateway.change(downstream={f"enable_{spec.id}": True for spec in routes})
         for spec in routes:
@@ -100,6 +106,39 @@ def _check_settings(gateway: RunningGateway) -> None:
         if field.owner == owner and field.section is not None:
             english, chinese = field.help["en"], field.help["zh"]
             assert english != chinese, f"setting {field.key} lacks its Chinese description"
+
+
+async def _check_panels(gateway: RunningGateway) -> None:
+    plugin = gateway.gateway.plugins[0]
+    if not plugin.panels:
+        return
+    async with gateway.operator() as operator:
+        files = operator.base_url.join(f"/ui/plugins/{plugin.name}/")
+        for panel in plugin.panels:
+            await _check_module(operator, files, panel)
+        replies = [await operator.get(files.join(f"i18n/{each}.json")) for each in _LANGUAGES]
+    known = [set(reply.json()) if reply.status_code == _OK else set() for reply in replies]
+    apart = sorted(known[0] ^ known[1])
+    assert not apart, f"texts of the panels are in one language alone: {', '.join(apart)}"
+
+
+async def _check_module(operator: httpx.AsyncClient, files: httpx.URL, panel: AdminPanel) -> None:
+    """Load the module of *panel* from below *files*, and what it imports, as a browser does."""
+    wanted, known = [files.join(panel.module)], set[httpx.URL]()
+    while wanted:
+        address = wanted.pop()
+        known.add(address)
+        reply = await operator.get(address)
+        name = address.path.removeprefix(files.path)
+        assert reply.status_code == _OK, f"panel {panel.id}: no file static/{name}"
+        imported = {each: address.join(each) for each in _IMPORT.findall(reply.text)}
+        foreign = [
+            each
+            for each, place in imported.items()
+            if not each.startswith(".") or not place.path.startswith(files.path)
+        ]
+        assert not foreign, f"panel {panel.id} imports {foreign}: only files beside it load"
+        wanted += set(imported.values()) - known - set(wanted)
 
 
 def _endpoints(spec: RouteSpec) -> Iterator[tuple[str, str]]:

@@ -71,7 +71,7 @@ def prepare(
         specs: Clean the credentials, by upstream id.
         vault: Makes the ids.
         labels: For all entries; None: nothing.
-        plausible: Texts in JSON must look like tokens too.
+        plausible: Entries of JSON must look like tokens too, unless they name their upstream.
 
     Raises:
         ValueError: No upstream declares *pool*.

@@ -1,7 +1,7 @@
 """Finds tokens for a table: sorted, filtered and counted by the database, whatever their number.
 
-What calls changed is found up to a quarter of a second late; the rows themselves are shown as they
-are now.
+What calls changed is found up to a quarter of a second late, what time changed up to a second more;
+the rows themselves are shown as they are now.
 """
 
 from collections.abc import Mapping

@@ -103,7 +103,8 @@ class TokenStore(TokenBook):
             pool: For entries that name none; None: the default pool.
             mode: What happens to tokens that are there already.
             labels: For all entries.
-            plausible: Texts in JSON must look like tokens too; lines always must.
+            plausible: Entries of JSON must look like tokens too, unless they name their upstream;
+                lines always must.
 
         Raises:
             ValueError: No upstream declares *pool*; nothing was changed.
@@ -113,14 +114,19 @@ class TokenStore(TokenBook):
         return await self._carry_out(prepared, planning.rules_of(mode, prepared))
 
     async def preview_import(
-        self, text: str | bytes, *, pool: str | None = None, mode: ImportMode = "add"
+        self,
+        text: str | bytes,
+        *,
+        pool: str | None = None,
+        mode: ImportMode = "add",
+        plausible: bool = False,
     ) -> ImportReport:
         """Return the report that `import_text` would make now, and change nothing.
 
         Raises:
             ValueError: No upstream declares *pool*.
         """
-        prepared = await self._prepared(text, pool)
+        prepared = await self._prepared(text, pool, plausible=plausible)
         rules = planning.rules_of(mode, prepared)
         return (await self._planned(prepared, rules, self._live | self._deleted))[1]
 

@@ -14,11 +14,16 @@ def fault(text: str, *, loopback: bool = False) -> str | None:
 
 
 @pytest.mark.parametrize(
-    "text", ["grok2api", "admin", "Password", " grokgate ", "", "x" * 513, KEY]
+    "text", ["grok2api", "admin", "Password", " grokgate ", "Grok", "", "x" * 513, KEY]
 )
 def test_what_others_try_or_know_is_refused_everywhere(text: str) -> None:
     assert fault(text, loopback=True)
     assert fault(text)
+
+
+@pytest.mark.parametrize("loopback", [True, False])
+def test_a_well_known_word_is_called_so_however_short_it_is(*, loopback: bool) -> None:
+    assert fault("admin", loopback=loopback) == "is a well-known word, which others try first"
 
 
 def test_a_short_one_works_on_loopback_only() -> None:

@@ -9,7 +9,8 @@ from grokgate.scheduler import select
 from grokgate.scheduler.holding import Moment
 from grokgate.scheduler.home import Want
 from grokgate.scheduler.ledger import Ledger
-from grokgate.scheduler.outlook import busy, explain, outlook, refusal, unsure
+from grokgate.scheduler.outlook import busy, outlook, refusal, unsure
+from grokgate.scheduler.walk import explain
 from grokgate.tokens.record import TokenRecord
 from grokgate.upstream import PoolSpec
 

@@ -89,3 +89,13 @@ def test_usage_outside_of_a_request_is_nobodys() -> None:
     note_usage(input=1, output=1, reasoning=0, estimated=True)
 
     assert current_tally() is None
+
+
+async def test_model_that_nobody_knows_is_noted_as_text_of_bounded_length() -> None:
+    asked = {"model": "grok-99\n" + "x" * 500, "messages": [{"role": "user", "content": "Hi"}]}
+    async with running_gateway(grokgate_chat) as gw:
+        await gw.client.post("/v1/chat/completions", json=asked)
+        (row,) = await rows(gw)
+
+    assert row.model == "grok-99\N{REPLACEMENT CHARACTER}" + "x" * 92
+    assert (row.status, row.error, row.attempts) == (404, "model_not_found", 0)

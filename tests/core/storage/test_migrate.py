@@ -185,7 +185,7 @@ async def test_start_waits_for_a_locked_database(path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
 
-        def let_go() -> None:
+        def let_go(_reason: str) -> None:
             waits.append(None)
             if other.in_transaction:
                 other.execute("ROLLBACK")

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from grokgate.objects import Replies, Reply
 from grokgate.storage import Database, open_database
+from grokgate.storage.chores import find_chore, find_result
 from grokgate.testing.clock import FakeClock
 from grokgate.vault import Vault
 
@@ -50,3 +51,18 @@ async def test_replies_recorded_before_they_had_an_owner_still_answer(tmp_path: 
 
     async with open_database(path) as database:
         assert await Replies(database, vault, clock).reserve("k1", "order-1", request="a") == reply
+
+
+async def test_results_of_chores_are_moved_out_of_their_rows(tmp_path: Path) -> None:
+    path, result = tmp_path / "grokgate.db", b'{"results":{"a":true}}'
+    row = ("poke", "done", 1, 1, 0, b'{"warning":"w","result":' + result + b"}", "gw_1", 1, 1, 1)
+    await migrate(path, "0004")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"INSERT INTO chores VALUES ('job_1', {', '.join('?' * 10)})", row)
+
+    async with open_database(path) as database, database.read() as reading:
+        chore = await find_chore(reading, "job_1")
+        kept = await find_result(reading, "job_1")
+    assert kept.result == result
+    assert chore is not None
+    assert (chore.detail, chore.actor) == (b'{"warning":"w"}', "")

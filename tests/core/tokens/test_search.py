@@ -36,6 +36,20 @@ async def test_edits_and_states_reach_the_table(store: TokenStore, database: Dat
     assert (await look_over(database)).sums.use_count == 3
 
 
+async def test_only_usable_tokens_have_something_left(
+    store: TokenStore, database: Database
+) -> None:
+    text = """{"ssoBasic": [
+        {"token": "token-aa", "quota": 5},
+        {"token": "token-bb", "quota": 7, "status": "cooling"},
+        {"token": "token-cc", "quota": 80, "status": "expired", "use_count": 3},
+        {"token": "token-dd", "quota": 80, "status": "disabled"}]}"""
+    await store.import_text(text)
+    sums = (await look_over(database)).sums
+
+    assert (sums.quota, sums.image_quota, sums.use_count) == (12, 5, 3)
+
+
 async def test_deleted_tokens_leave_the_table_and_come_back(
     store: TokenStore, database: Database
 ) -> None:

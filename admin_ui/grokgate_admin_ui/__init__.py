@@ -1,0 +1,1 @@
+"""The admin UI: files alone, in ``static/``; `grokgate.admin.pages` serves them."""

@@ -1,0 +1,51 @@
+"""Switches of endpoints: the API follows, and the page shows what is so (F-UI-70)."""
+
+import time
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from ui.browser_world import OpenPage
+from ui.ui_world import World
+
+pytestmark = pytest.mark.e2e
+
+SWITCH = "POST /v1/chat/completions"
+
+
+def test_the_api_follows_a_switch_within_a_second(open_page: OpenPage, gateway: World) -> None:
+    page = open_page("/admin/downstream")
+    switch = page.get_by_role("switch", name=SWITCH)
+
+    began = time.monotonic()
+    switch.click()
+    expect(page.get_by_text("/v1/chat/completions is off")).to_be_visible()
+    refused = gateway.chat()
+    took = time.monotonic() - began
+    assert refused.status_code == httpx.codes.NOT_FOUND
+    assert refused.json()["error"]["code"] == "endpoint_disabled"
+    assert took < 1
+    expect(switch).not_to_be_checked()
+
+    switch.click()
+    expect(page.get_by_text("/v1/chat/completions is on")).to_be_visible()
+    assert gateway.chat().is_success
+
+
+def test_a_filter_is_in_the_address(open_page: OpenPage) -> None:
+    page = open_page("/admin/downstream")
+    page.get_by_role("searchbox").fill("/v1/videos")
+    expect(page.locator(".endpoint")).to_have_count(1)
+
+    again = open_page(page.url)
+    expect(again.get_by_role("searchbox")).to_have_value("/v1/videos")
+    expect(again.locator(".endpoint")).to_have_count(1)
+
+
+def test_an_endpoint_shows_calls_to_copy(open_page: OpenPage, gateway: World) -> None:
+    page = open_page("/admin/downstream?q=chat")
+    row = page.locator('[data-key="enable_chat_completions"]')
+    row.get_by_role("button", name="Examples").click()
+
+    expect(row.locator("pre").first).to_contain_text(f"{gateway.base}/v1/chat/completions")

@@ -1,0 +1,67 @@
+"""Keys of clients, made, limited and deleted on their page (F-UI-30 to 32)."""
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from ui.browser_world import OpenPage, assert_accessible
+from ui.ui_world import MODEL, World
+
+pytestmark = pytest.mark.e2e
+
+
+def chat(gateway: World, key: str) -> httpx.Response:
+    asked = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}]}
+    headers = {"authorization": f"Bearer {key}"}
+    return gateway.client.post("/v1/chat/completions", json=asked, headers=headers)
+
+
+def make_key(page: Page, name: str) -> str:
+    page.get_by_role("button", name="New key").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill(name)
+    dialog.get_by_label("Chat").fill("1")
+    assert_accessible(page)
+    dialog.get_by_role("button", name="New key").click()
+    shown = page.locator(".keys-made code")
+    expect(shown).to_be_visible()
+    return shown.inner_text()
+
+
+def test_a_key_is_shown_once_and_its_limit_holds(open_page: OpenPage, gateway: World) -> None:
+    page = open_page("/admin/keys")
+    key = make_key(page, "Limited")
+    page.get_by_role("button", name="I have copied it").click()
+
+    assert chat(gateway, key).is_success
+    assert chat(gateway, key).status_code == httpx.codes.TOO_MANY_REQUESTS
+    expect(page.get_by_text("Limited", exact=True)).to_be_visible()
+    expect(page.get_by_text(key)).to_have_count(0)
+
+
+def test_a_key_is_switched_off_and_deleted(open_page: OpenPage, gateway: World) -> None:
+    page = open_page("/admin/keys")
+    key = make_key(page, "Short lived")
+    page.get_by_role("button", name="I have copied it").click()
+    switch = page.get_by_role("switch", name="Short lived is active")
+    switch.click()
+    expect(switch).not_to_be_checked()
+    expect(switch).to_be_enabled()
+    assert chat(gateway, key).status_code == httpx.codes.UNAUTHORIZED
+
+    page.get_by_role("button", name="Actions for Short lived").click()
+    page.get_by_role("menuitem", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Short lived", exact=True)).to_have_count(0)
+
+
+def test_a_refusal_stands_at_its_field(open_page: OpenPage) -> None:
+    page = open_page("/admin/keys?key=new")
+    open_page.expect_status(400, "/keys")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("Anywhere")
+    dialog.get_by_text("Models, endpoints, addresses, rates").click()
+    dialog.get_by_label("Addresses").fill("nowhere")
+    dialog.get_by_role("button", name="New key").click()
+
+    expect(dialog.get_by_role("alert")).to_be_visible()

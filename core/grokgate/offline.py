@@ -9,13 +9,12 @@ from grokgate import registry
 from grokgate.access import take_back_password
 from grokgate.adoption import Intake, Record, Takeover
 from grokgate.clock import SystemClock
-from grokgate.errors import StateError
 from grokgate.operations import Operations
 from grokgate.rotation import Rotation
 from grokgate.scheduler.cost import CostTable
 from grokgate.settings import read_boot, setting_keys
 from grokgate.settings.media import QuotaSettings
-from grokgate.stores import Stores, database_path, no_database, open_stores
+from grokgate.stores import Stores, open_stores, require_database
 from grokgate.upstream import Clock
 
 
@@ -35,8 +34,8 @@ async def opened(
         StateError: A service runs here after all, there is nothing yet, or the state is damaged.
     """
     boot = read_boot(data_dir, environ)
-    if not create and not database_path(boot).exists():
-        raise StateError(no_database(data_dir, database_path(boot)))
+    if not create:
+        require_database(boot)
     plugins = registry.load(
         registry.installed(enabled=boot.plugins.enabled, disabled=boot.plugins.disabled),
         setting_keys=setting_keys,
@@ -44,7 +43,9 @@ async def opened(
         log=log,
     )
     clock = SystemClock()
-    async with open_stores(boot, environ, specs=plugins.upstreams, clock=clock, log=log) as stores:
+    async with open_stores(
+        boot, environ, specs=plugins.upstreams, clock=clock, log=log, create=create
+    ) as stores:
 
         async def reset_password() -> None:
             await take_back_password(stores.database)

@@ -9,6 +9,7 @@ import pytest
 from grokgate.storage import (
     Database,
     Transaction,
+    chores,
     decisions,
     files,
     keys,
@@ -228,6 +229,37 @@ async def test_sealed_rows(pool: Both) -> None:
     assert [row.key for row in rows] == ["tok_04", "tok_05", "tok_06", "tok_07"]
     left = await pool(sealed.count_sealed_otherwise, "tokens", key_id=b"key_id_2")
     assert left == len(WORDS) - 1
+
+
+async def test_chores(both: Both) -> None:
+    row = chores.ChoreRow(
+        id="job_1",
+        kind="poke",
+        status="running",
+        total=3,
+        ok=0,
+        failed=0,
+        detail=b"{}",
+        holder="gw_1",
+        created_at=MS,
+        seen_at=MS,
+    )
+    await both(chores.insert_chore, row)
+    await both(chores.want_end, "job_1")
+    progress, found = chores.Progress("job_1", 2, 1), {"seen_after_ms": 0}
+    assert await both(chores.touch_chores, [progress], now_ms=MS + 1) == {"job_1"}
+    assert await both(chores.count_chores, **found) == 1
+    assert await both(chores.foreign_chores, "poke", holder="gw_2", **found)
+    for failures in (b"[1]", b"[]"):
+        result = chores.ChoreResult(result=b"{}", failures=failures)
+        ending = {"status": "done", "detail": b"{}", "result": result, "now_ms": MS + 2}
+        await both(chores.end_chore, progress, **ending)
+
+    assert (await both(chores.find_result, "job_1")).failures == b"[]"
+    assert len(await both(chores.list_chores, limit=5)) == 1
+    assert await both(chores.end_abandoned, seen_before_ms=MS, detail=b"", now_ms=MS) == 0
+    await both(chores.prune_chores, before_ms=MS + 9)
+    assert await both(chores.find_chore, "job_1") is None
 
 
 async def test_media(both: Both) -> None:

@@ -21,7 +21,7 @@ from grokgate.offline import opened
 from grokgate.operations import OperationFailed
 from grokgate.settings import collect_fields, read_boot
 from grokgate.settings.core import CORE
-from grokgate.stores import database_path
+from grokgate.stores import database_place
 
 _TAKEN = ("added", "restored", "unchanged", "known", "labelled")
 
@@ -54,7 +54,8 @@ def _take_over(files: Sequence[OldFile], *, rehearsal: bool) -> list[Mapping[str
     wanted = {"files": msgspec.to_builtins(files), "rehearsal": rehearsal}
     environ = environment()
     folder = data_dir(environ)
-    if rehearsal and not database_path(read_boot(folder, environ)).exists():
+    place = database_place(read_boot(folder, environ))
+    if rehearsal and isinstance(place, Path) and not place.exists():
         return _rehearse_in_nothing(wanted)
     reports: list[Mapping[str, Any]] = perform("migrate", wanted)
     return reports

@@ -32,7 +32,6 @@ from grokgate.dispatch.journal import Journal
 from grokgate.doctor import Examiner
 from grokgate.drain import Drain
 from grokgate.drift import Drift
-from grokgate.errors import StateError
 from grokgate.fetch import GuardedFetch
 from grokgate.gateway import address, opening, operating, parts
 from grokgate.gateway.erasing import Erasing
@@ -62,7 +61,7 @@ from grokgate.spool import SPOOLED_BYTES, Room
 from grokgate.statistics import Ended, RequestLog
 from grokgate.statistics.tracing import Tracing
 from grokgate.storage import Database
-from grokgate.stores import Stores, database_path, no_database, open_stores
+from grokgate.stores import Stores, open_stores, require_database
 from grokgate.telemetry import Metrics
 from grokgate.tokens import TokenStore
 from grokgate.upstream import Clock, Tier
@@ -256,9 +255,9 @@ class Gateway:
         """
         made_up = self.options.sandbox_accounts
         if not made_up:
-            self._require_database()
+            require_database(self.boot)
         async with AsyncExitStack() as stack:
-            stores = await stack.enter_async_context(self._stores())
+            stores = await stack.enter_async_context(self._stores(create=bool(made_up)))
             self.keys, self.tokens = stores.keys, stores.tokens
             if made_up:
                 await self.tokens.import_text(made_up)
@@ -270,11 +269,6 @@ class Gateway:
         """Make what tells about decisions; needs what `run` or `look` opens."""
         return parts.make_explainer(self)
 
-    def _require_database(self) -> None:
-        path = database_path(self.boot)
-        if not path.exists():
-            raise StateError(no_database(self.boot.data_dir, path))
-
     @asynccontextmanager
     async def look(self) -> AsyncIterator[Operations]:
         """Open the stores alone: for a command that looks while no service runs.
@@ -282,8 +276,8 @@ class Gateway:
         Raises:
             StateError: A service runs after all, there is nothing yet, or the state is damaged.
         """
-        self._require_database()
-        async with self._stores() as stores:
+        require_database(self.boot)
+        async with self._stores(create=False) as stores:
             self.keys, self.tokens = stores.keys, stores.tokens
             opening.take_config_keys(self, self.settings.snapshot)
             opening.make_home(self, stores)
@@ -332,7 +326,7 @@ class Gateway:
     # -- what a start opens ------------------------------------------------------------------
 
     @asynccontextmanager
-    async def _stores(self) -> AsyncIterator[Stores]:
+    async def _stores(self, *, create: bool = True) -> AsyncIterator[Stores]:
         # To be stopped is the command; it would only start another worker in place of this one.
         holder = os.getppid() if self.options.announce else None
         opened = open_stores(
@@ -343,6 +337,7 @@ class Gateway:
             day_begins=lambda: self.settings.snapshot.quota.tz_offset_minutes,
             log=self.log,
             holder=holder,
+            create=create,
         )
         async with opened as stores:
             await self.settings.adopt(stores.settings)

@@ -36,7 +36,6 @@ _SECRETS = (
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _SQLITE = {"local", "sqlite"}
-_POSTGRESQL = {"pgsql", "postgres", "postgresql"}
 _GONE = {"redis", "mysql"}
 
 
@@ -164,18 +163,16 @@ def _seconds(environ: Mapping[str, str], name: str, *, default: float) -> float:
 def _refuse_unsupported(boot: Boot, environ: Mapping[str, str]) -> None:
     """Refuse what would otherwise silently be another set-up than the operator asked for."""
     kind = boot.storage.type.strip().lower()
-    remedy = "Set SERVER_STORAGE_TYPE=local (storage.type in config.toml)"
+    remedy = "Set SERVER_STORAGE_TYPE=local or pgsql (storage.type in config.toml)"
     if kind in _GONE:
         raise StartupError(
             f"Accounts are no longer stored in {kind}. {remedy} and read the old accounts:"
             " grokgate migrate --from ADDRESS."
         )
-    if kind in _POSTGRESQL:
-        raise StartupError(f"This version stores its data in SQLite only. {remedy}.")
-    if kind not in _SQLITE:
+    if kind not in _SQLITE and not boot.storage.is_on_server:
         raise StartupError(f"Unknown kind of storage. {remedy}.")
     if environ.get("SERVER_REDIS_URL"):
-        raise StartupError("Redis without PostgreSQL is not supported. Unset SERVER_REDIS_URL.")
+        raise StartupError("Redis is not supported yet. Unset SERVER_REDIS_URL.")
     if boot.server.workers > 1:
         raise StartupError(
             "More than one worker needs state shared through Redis. Set SERVER_WORKERS=1"

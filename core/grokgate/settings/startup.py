@@ -129,14 +129,20 @@ class StorageSettings(Settings, frozen=True, kw_only=True):
     type: Annotated[
         str,
         described(
-            "Kind of database: local (SQLite).", "数据库类型：local（SQLite）。", startup=True
+            "Kind of database: local (SQLite), or pgsql (PostgreSQL; pip install"
+            " 'grokgate[postgresql]').",
+            "数据库类型：local（SQLite）或 pgsql（PostgreSQL；需 pip install"
+            " 'grokgate[postgresql]'）。",
+            startup=True,
         ),
     ] = "local"
     url: Annotated[
         str,
         described(
-            "Path of the SQLite file; empty: grokgate.db in the data folder.",
-            "SQLite 文件路径，留空则为数据目录中的 grokgate.db。",
+            "Path of the SQLite file; empty: grokgate.db in the data folder. For pgsql:"
+            " postgresql://USER:PASSWORD@HOST/DATABASE, with ?sslmode=verify-full and the like.",
+            "SQLite 文件路径，留空则为数据目录中的 grokgate.db。pgsql 时为"
+            " postgresql://用户:密码@主机/数据库，可加 ?sslmode=verify-full 等参数。",
             startup=True,
             secret=True,
         ),

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from grokgate.storage.batch import execute_many
 from grokgate.storage.tables import chore_results, chores
+from grokgate.storage.upsert import upsert
 
 RUNNING: Final = "running"
 CANCELLING: Final = "cancelling"
@@ -153,8 +154,8 @@ async def end_chore(
             ended_at=now_ms,
         )
     )
-    values = {"id": progress.id, **asdict(result)}
-    await connection.execute(insert(chore_results).prefix_with("OR REPLACE").values(values))
+    statement = upsert(connection, chore_results, replace=ChoreResult.__struct_fields__)
+    await connection.execute(statement.values(id=progress.id, **asdict(result)))
 
 
 async def want_end(connection: AsyncConnection, chore_id: str) -> None:

@@ -131,13 +131,18 @@ def test_sqlite_has_two_names(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "text"),
-    [("mysql", "migrate"), ("redis", "migrate"), ("pgsql", "SQLite only"), ("oracle", "Unknown")],
+    [("mysql", "migrate"), ("redis", "migrate"), ("oracle", "Unknown")],
 )
 def test_storage_that_is_not_there_is_refused(tmp_path: Path, kind: str, text: str) -> None:
     with pytest.raises(StartupError, match=text):
         boot(tmp_path, SERVER_STORAGE_TYPE=kind)
     with pytest.raises(StartupError, match=text):
         boot(tmp_path, f"[storage]\ntype = '{kind}'\n")
+
+
+@pytest.mark.parametrize("kind", ["pgsql", "Postgres", "postgresql"])
+def test_postgresql_has_three_names(tmp_path: Path, kind: str) -> None:
+    assert boot(tmp_path, SERVER_STORAGE_TYPE=kind).storage.is_on_server
 
 
 def test_several_workers_without_redis_are_refused(tmp_path: Path) -> None:

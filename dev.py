@@ -107,8 +107,8 @@ def test(arguments: Sequence[str]) -> int:
     report = Report()
     if not arguments:
         check(report, node)
-    # Four at a time, on two cores: disks, real processes, browsers and clients mostly wait.
-    chosen = arguments or ["-n4", "--dist=loadfile"]
+    # Three at a time, on two cores: disks, real processes, browsers and clients often wait.
+    chosen = arguments or ["-n3", "--dist=loadfile"]
     report.run("pytest", [tool("pytest"), *chosen], env=env)
     report.show(missing)
     broken = bool(missing) and os.environ.get("CI", "").lower() in ("1", "true")

@@ -47,7 +47,10 @@ def gateway(bare_gateway: World) -> World:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A browser without a window."""
+    """A browser without a window.
+
+    It ends with its file: while it is driven, its event loop is in the way of asynchronous tests.
+    """
     with running_browser() as running:
         yield running
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from ui.browser_world import OpenPage
+from ui.one_window import OneWindow
 from ui.ui_world import World
 
 pytestmark = pytest.mark.e2e
@@ -14,8 +14,8 @@ pytestmark = pytest.mark.e2e
 SWITCH = "POST /v1/chat/completions"
 
 
-def test_the_api_follows_a_switch_within_a_second(open_page: OpenPage, gateway: World) -> None:
-    page = open_page("/admin/downstream")
+def test_the_api_follows_a_switch_within_a_second(show_page: OneWindow, gateway: World) -> None:
+    page = show_page("/admin/downstream")
     switch = page.get_by_role("switch", name=SWITCH)
 
     began = time.monotonic()
@@ -33,18 +33,18 @@ def test_the_api_follows_a_switch_within_a_second(open_page: OpenPage, gateway: 
     assert gateway.chat().is_success
 
 
-def test_a_filter_is_in_the_address(open_page: OpenPage) -> None:
-    page = open_page("/admin/downstream")
+def test_a_filter_is_in_the_address(show_page: OneWindow) -> None:
+    page = show_page("/admin/downstream")
     page.get_by_role("searchbox").fill("/v1/videos")
     expect(page.locator(".endpoint")).to_have_count(1)
 
-    again = open_page(page.url)
+    again = show_page(page.url)
     expect(again.get_by_role("searchbox")).to_have_value("/v1/videos")
     expect(again.locator(".endpoint")).to_have_count(1)
 
 
-def test_an_endpoint_shows_calls_to_copy(open_page: OpenPage, gateway: World) -> None:
-    page = open_page("/admin/downstream?q=chat")
+def test_an_endpoint_shows_calls_to_copy(show_page: OneWindow, gateway: World) -> None:
+    page = show_page("/admin/downstream?q=chat")
     row = page.locator('[data-key="enable_chat_completions"]')
     row.get_by_role("button", name="Examples").click()
 

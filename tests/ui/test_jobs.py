@@ -6,7 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 from grokgate.sandbox import HttpStatus, Pace
-from ui.browser_world import OpenPage, settled
+from ui.browser_world import settled
+from ui.one_window import OneWindow
 from ui.ui_world import World
 
 pytestmark = pytest.mark.e2e
@@ -21,9 +22,9 @@ UNTIL_FOLDED_MS = 4500
 ALL = {"filter": {"all": True}}
 
 
-def test_a_job_is_seen_live_and_cancelled(open_page: OpenPage, gateway: World) -> None:
+def test_a_job_is_seen_live_and_cancelled(show_page: OneWindow, gateway: World) -> None:
     gateway.sandbox.rules.add(SLOW, endpoint="preference")
-    page = open_page("/admin/jobs")
+    page = show_page("/admin/jobs")
     started = gateway.post("/tokens/nsfw/enable/async?concurrency=1", ALL)
 
     page.get_by_role("button", name="Reload").click()
@@ -40,10 +41,10 @@ def test_a_job_is_seen_live_and_cancelled(open_page: OpenPage, gateway: World) -
 
 
 def test_a_job_is_followed_again_when_its_events_break_off(
-    open_page: OpenPage, gateway: World
+    show_page: OneWindow, gateway: World
 ) -> None:
     gateway.sandbox.rules.add(SLOW, endpoint="preference")
-    page = open_page.new()
+    page = show_page.new()
     page.clock.install()
     streams = "**/batch/*/stream"
     empty = {"status": 200, "content_type": "text/event-stream", "body": ""}
@@ -62,10 +63,10 @@ def test_a_job_is_followed_again_when_its_events_break_off(
     expect(page.get_by_role("button", name="Jobs that ended")).to_be_visible()
 
 
-def test_failures_are_told_and_tried_again(open_page: OpenPage, gateway: World) -> None:
+def test_failures_are_told_and_tried_again(show_page: OneWindow, gateway: World) -> None:
     gateway.sandbox.rules.add(HttpStatus(code=500), endpoint="preference")
     started = gateway.post("/tokens/nsfw/enable/async", ALL)
-    page = open_page(f"/admin/jobs?job={started['task_id']}")
+    page = show_page(f"/admin/jobs?job={started['task_id']}")
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("heading", name=f"{started['total']} failures")).to_be_visible()
     gateway.sandbox.rules.clear()

@@ -4,7 +4,8 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from ui.browser_world import OpenPage, assert_accessible
+from ui.browser_world import assert_accessible
+from ui.one_window import OneWindow
 from ui.ui_world import MODEL, World
 
 pytestmark = pytest.mark.e2e
@@ -28,8 +29,8 @@ def make_key(page: Page, name: str) -> str:
     return shown.inner_text()
 
 
-def test_a_key_is_shown_once_and_its_limit_holds(open_page: OpenPage, gateway: World) -> None:
-    page = open_page("/admin/keys")
+def test_a_key_is_shown_once_and_its_limit_holds(show_page: OneWindow, gateway: World) -> None:
+    page = show_page("/admin/keys")
     key = make_key(page, "Limited")
     page.get_by_role("button", name="I have copied it").click()
 
@@ -39,8 +40,8 @@ def test_a_key_is_shown_once_and_its_limit_holds(open_page: OpenPage, gateway: W
     expect(page.get_by_text(key)).to_have_count(0)
 
 
-def test_a_key_is_switched_off_and_deleted(open_page: OpenPage, gateway: World) -> None:
-    page = open_page("/admin/keys")
+def test_a_key_is_switched_off_and_deleted(show_page: OneWindow, gateway: World) -> None:
+    page = show_page("/admin/keys")
     key = make_key(page, "Short lived")
     page.get_by_role("button", name="I have copied it").click()
     switch = page.get_by_role("switch", name="Short lived is active")
@@ -55,9 +56,9 @@ def test_a_key_is_switched_off_and_deleted(open_page: OpenPage, gateway: World) 
     expect(page.get_by_text("Short lived", exact=True)).to_have_count(0)
 
 
-def test_a_refusal_stands_at_its_field(open_page: OpenPage) -> None:
-    page = open_page("/admin/keys?key=new")
-    open_page.expect_status(400, "/keys")
+def test_a_refusal_stands_at_its_field(show_page: OneWindow) -> None:
+    page = show_page("/admin/keys?key=new")
+    show_page.expect_status(400, "/keys")
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Name").fill("Anywhere")
     dialog.get_by_text("Models, endpoints, addresses, rates").click()

@@ -87,10 +87,16 @@ _HANDLERS: Final[tuple[BaseRouteHandler, ...]] = (
 
 
 class AdminApi:
-    """The operator's side of one gateway."""
+    """The operator's side of one gateway.
 
-    def __init__(self, gateway: Gateway) -> None:
+    Args:
+        gateway: Whose operator's.
+        older: Whether it is also mounted where the predecessors had it.
+    """
+
+    def __init__(self, gateway: Gateway, *, older: bool = True) -> None:
         self._gateway = gateway
+        self._older = older
         self.guard: AsyncGuard = require_operator(lambda: gateway)
         """Lets operators pass, and nobody else."""
 
@@ -123,10 +129,10 @@ class AdminApi:
         ) -> Router:
             return _router(self, self._gateway, path, handlers, dto, readable=readable, shown=shown)
 
+        older = ((_ALIAS, _HANDLERS), (_PY2, py2.HANDLERS)) if self._older else ()
         return [
             router(BASE, shown=True),
-            router(_ALIAS, shown=False),
-            router(_PY2, shown=False, handlers=py2.HANDLERS),
+            *(router(path, shown=False, handlers=handlers) for path, handlers in older),
             describing(Description(self._gateway, document), self.guard),
             panels(self._gateway.plugins, self.guard),
             pages(

@@ -4,6 +4,7 @@ import random
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from enum import IntEnum
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -194,10 +195,19 @@ def make_card(name: str = "grok-4", *, capability: Capability = "chat", **more: 
     return ModelCard(id=name, capability=capability, **{**fields, **more})
 
 
+class _Side(IntEnum):
+    """Whose routes a path may belong to; each includes those before it."""
+
+    CLIENTS = 0
+    OPERATORS = 1
+    EVERYBODY = 2
+
+
 class _OnDemand:
     """The application of a gateway; the operator's side is mounted when it is first needed.
 
     It has more routes than all plugins together, and mounting it takes longer than most tests do.
+    So has what the predecessors had elsewhere, which few tests ask for.
     """
 
     def __init__(self, gateway: Gateway) -> None:
@@ -205,30 +215,34 @@ class _OnDemand:
         # The gateway runs already; the server's start and stop must not run it again.
         self.inner: Any = create_app(gateway, life=_nothing)
         """What serves now."""
-        self._is_whole = False
+        self._mounted = _Side.CLIENTS
         if any(map(_has_operators_path, gateway.plugins)):
-            self._complete()
+            self._mount(_Side.OPERATORS)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if not self._is_whole and _is_for_operators(scope.get("path", "")):
-            self._complete()
+        side = _side(scope.get("path", ""))
+        if side > self._mounted:
+            self._mount(side)
         await self.inner(scope, receive, send)
 
-    def _complete(self) -> None:
-        self.inner = create_app(self._gateway, life=_nothing, admin=AdminApi(self._gateway))
-        self._is_whole = True
+    def _mount(self, side: _Side) -> None:
+        admin = AdminApi(self._gateway, older=side is _Side.EVERYBODY)
+        self.inner = create_app(self._gateway, life=_nothing, admin=admin)
+        self._mounted = side
 
 
-def _is_for_operators(path: str) -> bool:
-    """Tell whether *path*, empty for a server's start, may need to know operators."""
+def _side(path: str) -> _Side:
+    """Tell whose routes are needed for *path*, which is empty for a server's start."""
+    if path.startswith(ADMIN):
+        return _Side.OPERATORS
     for_clients = path.startswith(_FOR_CLIENTS) and not path.startswith(_ADMIN_ALIAS)
-    return not for_clients
+    return _Side.CLIENTS if for_clients else _Side.EVERYBODY
 
 
 def _has_operators_path(plugin: Any) -> bool:
     """Tell whether a plugin has a route for operators where those for clients are."""
     return any(
-        not _is_for_operators(path)
+        _side(path) is not _Side.CLIENTS
         for spec in plugin.routes
         if spec.access == "admin"
         for handler in spec.handlers

@@ -50,8 +50,11 @@ def serve(arguments: argparse.Namespace) -> int:
             announce=True,
             refusal_file=Path(notes) / "refusal",
         )
-        _run(boot, options, environ)
-        return _refused(options)
+        try:
+            _run(boot, options, environ)
+        finally:  # the server may end by SystemExit, when its process was faster than it
+            _tell_refusal(options)
+        return 0
 
 
 def _run(boot: Boot, options: RunOptions, environ: Mapping[str, str]) -> None:
@@ -77,10 +80,9 @@ def _run(boot: Boot, options: RunOptions, environ: Mapping[str, str]) -> None:
     ).serve()
 
 
-def _refused(options: RunOptions) -> int:
-    if options.refusal_file is None or not options.refusal_file.exists():
-        return 0
-    raise StartupError(options.refusal_file.read_text(encoding="utf-8"))
+def _tell_refusal(options: RunOptions) -> None:
+    if options.refusal_file is not None and options.refusal_file.exists():
+        raise StartupError(options.refusal_file.read_text(encoding="utf-8"))
 
 
 def made_up_accounts(count: int) -> str:

@@ -1,11 +1,16 @@
 """Starts that are refused before anything runs."""
 
+import os
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from granian import Granian
+
+from grokgate.run_options import VARIABLE, RunOptions
 
 Run = Callable[..., Any]
 
@@ -21,6 +26,23 @@ def test_a_port_in_use_is_one_line(run: Run, command: str) -> None:
         f"grokgate: cannot listen on 127.0.0.1 port {port} (Address already in use)."
     )
     assert len(done.err.splitlines()) == 1
+
+
+def test_a_refusal_is_told_also_when_the_server_ends_by_itself(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(*_: Any) -> None:
+        note = RunOptions.from_json(os.environ[VARIABLE]).refusal_file
+        assert note is not None
+        note.write_text("the folder is in use", encoding="utf-8")
+        sys.exit(1)
+
+    monkeypatch.setenv(VARIABLE, "")
+    monkeypatch.setattr(Granian, "serve", end)
+    done = run("serve", "--port", "0")
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "grokgate: the folder is in use\n"
 
 
 @pytest.mark.parametrize("option", ["--port=70000", "--port=-1", "--accounts=many"])

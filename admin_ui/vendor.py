@@ -136,8 +136,8 @@ def write(wanted: Mapping[str, bytes]) -> None:
 
 
 def present() -> list[Path]:
-    """Return what the folder holds already, without the type declarations."""
-    return [file for file in VENDOR.iterdir() if not file.name.endswith((".d.ts", ".d.mts"))]
+    """Return what the folder holds of others, without the type declarations."""
+    return [file for file in VENDOR.iterdir() if not file.name.endswith((".d.ts", ".d.mts", ".md"))]
 
 
 if __name__ == "__main__":

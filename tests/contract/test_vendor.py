@@ -28,7 +28,7 @@ def test_file_has_the_locked_version(row: dict[str, Any]) -> None:
 
 
 def test_the_folder_holds_nothing_that_the_manifest_does_not_name() -> None:
-    ours = {"manifest.json", "LICENSES.txt"}
+    ours = {"manifest.json", "LICENSES.txt", "README.md"}
     served = {file.name for file in VENDOR.iterdir() if not file.name.endswith((".d.ts", ".d.mts"))}
 
     assert served == {*FILES, *ours}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
+from playwright.sync_api import Browser, FilePayload, Locator, Page, Route, expect
 
 from grokgate.sandbox import HttpStatus
 from ui.browser_world import NARROW, OpenPage, assert_accessible, assert_fits
@@ -142,7 +142,14 @@ def test_an_edit_sends_what_changed_and_spares_what_another_changed(
     gateway.patch("/tokens/item", {"token": account["id"], "tags": ["team", "eu"]})
     note.fill("Lent by Ada and Bob")
     press(dialog(page), "Save")
-    press(dialog(page), re.compile("Reload, keep"))
+    held: list[Route] = []
+    page.route(f"**{BASE}/tokens/item?*", lambda route: held.append(route), times=1)
+    with page.expect_request(f"**{BASE}/tokens/item?*"):
+        press(dialog(page), re.compile("Reload, keep"))
+    save = dialog(page).get_by_role("button", name="Save")
+    expect(save).to_be_disabled()
+    held.pop().continue_()
+    expect(save).to_be_enabled()
     with page.expect_request(f"**{BASE}/tokens/item") as sent:
         press(dialog(page), "Save")
 

@@ -35,10 +35,9 @@ const FIELDS = ["pool", "status", "quota", "note", "tags", ...EXPERT];
 
 /** @param {{id: string, onClose: () => void, onDone: (account: Account) => void}} props */
 export default function EditDialog({ id, onClose, onDone }) {
-  const state = useLoad(
-    async (signal) => /** @type {Account} */ ((await api.get("/tokens/item", { query: { token: id }, signal })).item),
-    [id],
-  );
+  const read = async (/** @type {AbortSignal | undefined} */ signal = undefined) =>
+    /** @type {Account} */ ((await api.get("/tokens/item", { query: { token: id }, signal })).item);
+  const state = useLoad(read, [id]);
   const [changes, setChanges] = useState(/** @type {Changes} */ ({}));
   const [problem, setProblem] = useState(/** @type {any} */ (null));
   const account = state.data;
@@ -55,10 +54,11 @@ export default function EditDialog({ id, onClose, onDone }) {
   }, setProblem);
   const isOutdated = problem?.code === "revision_conflict";
   const change = (/** @type {Changes} */ more) => setChanges((now) => ({ ...now, ...more }));
-  const takeTheirs = async () => {
+  // Save stays off until it has come: it would send the old revision once more.
+  const [taking, takeTheirs] = useAction(async () => {
+    state.replace(await read());
     setProblem(null);
-    await state.reload();
-  };
+  }, toast.error);
   return html`<${Dialog}
     title=${t("edit_title")}
     lead=${html`<span class="mono">${id}</span> ${account && html`<span class="mono">${account.token}</span>`}`}
@@ -79,7 +79,7 @@ export default function EditDialog({ id, onClose, onDone }) {
         html`${isOutdated &&
           html`<div class="failure" role="alert">
             <div class="failure-words"><p>${t("outdated")}</p></div>
-            <${Button} small icon="refresh" onClick=${takeTheirs}>${t("take_theirs")}<//>
+            <${Button} small icon="refresh" busy=${taking} onClick=${takeTheirs}>${t("take_theirs")}<//>
           </div>`}
           <${Fields}
             account=${found}

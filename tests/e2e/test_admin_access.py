@@ -153,7 +153,7 @@ async def test_guessing_keeps_nobody_else_out(gateway: Probe, http: httpx.AsyncC
     assert all(wait for status, wait in zip(statuses, waits, strict=True) if status == 429)
     assert took_s <= 5
     assert await verified(http, **session) == 200
-    assert sorted(busy)[-2] <= 2 * max(idle) + 0.5  # one may have waited for a processor
+    assert max(busy) <= 2 * max(idle) + 0.5
 
 
 async def timed_chats(gateway: Probe) -> list[float]:

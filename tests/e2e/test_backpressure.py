@@ -25,7 +25,7 @@ TOKENS = 60_000
 async def stalled(gateway: Probe) -> None:
     """Wait until the upstream can send nothing more."""
     seen, since = -1, time.monotonic()
-    with gateway.within(90, "the upstream never stalled"):
+    with gateway.within(30, "the upstream never stalled"):
         while seen <= 0 or time.monotonic() - since < STALLED_S:
             sent = sum(call.pieces_sent for call in gateway.calls())
             if sent != seen:

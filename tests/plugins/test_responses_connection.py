@@ -98,7 +98,7 @@ async def test_end_of_the_grace_breaks_a_turn_off(running: RunningGateway) -> No
     async with opened(running) as talk:
         talk.say(create())
         await until(lambda: len(running.fake.asked) == 1)
-        running.app.inner._streams.end(Overloaded())
+        running.app.serving()._streams.end(Overloaded())
         events = await turn(talk)
 
     check_events(events)

@@ -7,11 +7,12 @@ from typing import Any, Final
 import anyio
 import anyio.to_thread
 import msgspec
-from litestar import Request, Response, Router, get
+from litestar import Request, Response, get
 
 from grokgate.gateway import Gateway
 from grokgate.http.auth import AsyncGuard
 from grokgate.http.openapi import filtered
+from grokgate.http.routers import PlainRouter
 
 PATH: Final = "/openapi.json"
 _CACHE: Final = "private, no-cache"
@@ -48,7 +49,7 @@ class Description:
         return msgspec.json.encode(filtered(self._whole, enabled))
 
 
-def describing(description: Description, guard: AsyncGuard) -> Router:
+def describing(description: Description, guard: AsyncGuard) -> PlainRouter:
     """Make the route; *guard* lets operators pass."""
 
     @get(PATH, include_in_schema=False)
@@ -60,4 +61,4 @@ def describing(description: Description, guard: AsyncGuard) -> Router:
             return Response(b"", status_code=304, headers=headers)
         return Response(body, headers=headers)
 
-    return Router("/", route_handlers=[openapi], guards=[guard], opt={"family": "admin"})
+    return PlainRouter("/", route_handlers=[openapi], guards=[guard], opt={"family": "admin"})

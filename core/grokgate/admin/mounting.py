@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from litestar import Request, Router
+from litestar import Request
 from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Guard
@@ -48,6 +48,7 @@ from grokgate.gateway import Gateway
 from grokgate.http.auth import AsyncGuard
 from grokgate.http.body import StrictJson
 from grokgate.http.disconnect import CancelOnDisconnect
+from grokgate.http.routers import PlainRouter
 from grokgate.storage.acting import Act
 
 BASE: Final = "/api/v1/admin"
@@ -115,7 +116,7 @@ class AdminApi:
         *,
         readable: Guard,
         document: Callable[[], Mapping[str, Any]],
-    ) -> list[Router]:
+    ) -> list[PlainRouter]:
         """Make the routers.
 
         Args:
@@ -126,7 +127,7 @@ class AdminApi:
 
         def router(
             path: str, *, shown: bool, handlers: tuple[BaseRouteHandler, ...] = _HANDLERS
-        ) -> Router:
+        ) -> PlainRouter:
             return _router(self, self._gateway, path, handlers, dto, readable=readable, shown=shown)
 
         older = ((_ALIAS, _HANDLERS), (_PY2, py2.HANDLERS)) if self._older else ()
@@ -153,7 +154,7 @@ def _router(
     *,
     readable: Guard,
     shown: bool,
-) -> Router:
+) -> PlainRouter:
     async def provide_gateway() -> Any:
         return gateway
 
@@ -162,7 +163,7 @@ def _router(
     ) -> OpenRequests:
         return api.requests
 
-    return Router(
+    return PlainRouter(
         path,
         route_handlers=handlers,
         dependencies={

@@ -13,7 +13,7 @@ and it asks the admin API.
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-from litestar import HttpMethod, MediaType, Request, Response, Router, route
+from litestar import HttpMethod, MediaType, Request, Response, route
 from litestar.params import FromPath
 
 from grokgate.admin.assets import Assets, Build
@@ -21,6 +21,7 @@ from grokgate.admin.guard import LoginState
 from grokgate.admin.sending import SECURITY, send_asset
 from grokgate.errors import UnknownUrl
 from grokgate.http.accounting import QUIET
+from grokgate.http.routers import PlainRouter
 
 AnyRequest: TypeAlias = Request[Any, Any, Any]
 
@@ -84,7 +85,7 @@ def pages(
     base: Callable[[], str],
     has_public_chat: Callable[[], bool],
     state: Callable[[Mapping[str, Any]], LoginState],
-) -> Router:
+) -> PlainRouter:
     """Make the routes.
 
     Args:
@@ -138,7 +139,7 @@ def pages(
             raise UnknownUrl
         return send_asset(request, asset, cache_control=_FOR_GOOD)
 
-    return Router(
+    return PlainRouter(
         "/",
         route_handlers=[page, public_chat, setup, redirect, file],
         opt={"family": "admin"},

@@ -15,7 +15,7 @@ from importlib.resources.abc import Traversable
 from types import ModuleType
 from typing import Any, Final
 
-from litestar import HttpMethod, Request, Response, Router, route
+from litestar import HttpMethod, Request, Response, route
 from litestar.params import FromPath
 
 from grokgate.admin.assets import Assets, file_names, static_folder
@@ -23,6 +23,7 @@ from grokgate.admin.sending import send_asset
 from grokgate.errors import UnknownUrl
 from grokgate.http.accounting import QUIET
 from grokgate.http.auth import AsyncGuard
+from grokgate.http.routers import PlainRouter
 from grokgate.registry import LoadedPlugin
 
 TEXTS: Final = ("i18n/en.json", "i18n/zh.json")
@@ -37,7 +38,7 @@ def panel_files(plugins: Sequence[LoadedPlugin]) -> dict[str, frozenset[str]]:
     return {plugin.name: file_names(_folder(plugin)) for plugin in plugins if plugin.panels}
 
 
-def panels(plugins: Sequence[LoadedPlugin], guard: AsyncGuard) -> Router:
+def panels(plugins: Sequence[LoadedPlugin], guard: AsyncGuard) -> PlainRouter:
     """Make the route; *guard* lets operators pass."""
     files = {plugin.name: Assets(_folder(plugin)) for plugin in plugins if plugin.panels}
 
@@ -55,7 +56,9 @@ def panels(plugins: Sequence[LoadedPlugin], guard: AsyncGuard) -> Router:
             raise UnknownUrl
         return send_asset(request, asset, cache_control=_CACHE)
 
-    return Router("/", route_handlers=[file], guards=[guard], opt={"family": "admin", QUIET: True})
+    return PlainRouter(
+        "/", route_handlers=[file], guards=[guard], opt={"family": "admin", QUIET: True}
+    )
 
 
 def _folder(plugin: LoadedPlugin) -> Traversable | None:

@@ -20,7 +20,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any, Final
 
-from litestar import Litestar, Router
+from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
 from litestar.routes import HTTPRoute
 from litestar.types import Scope
@@ -39,6 +39,7 @@ from grokgate.http.limits import Turnstile
 from grokgate.http.openapi import Operation, complete
 from grokgate.http.outer import Outer
 from grokgate.http.probes import probes
+from grokgate.http.routers import PlainRouter
 from grokgate.http.sockets import note_refusal
 from grokgate.http.unsupported import EndpointNotSupported, is_unsupported
 from grokgate.plugin.records import RouteSpec
@@ -169,7 +170,7 @@ def mount(
 
 def _admin_routers(
     gateway: GatewayServices, admin: AdminApi, dto: type[StrictJson]
-) -> list[Router]:
+) -> list[PlainRouter]:
     return admin.routers(
         dto, readable=readable(gateway), document=partial(api_document, gateway, admin)
     )

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from litestar import Request, Router
+from litestar import Request
 from litestar.di import Provide
 from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler
@@ -21,6 +21,7 @@ from grokgate.http.either import EitherBody
 from grokgate.http.idempotency import Idempotency, reserving
 from grokgate.http.limits import Turnstile
 from grokgate.http.rights import ClientRights
+from grokgate.http.routers import PlainRouter
 from grokgate.http.switches import require_enabled
 from grokgate.keys import Rates
 from grokgate.plugin.context import Ctx
@@ -35,7 +36,7 @@ def plugin_router(
     dto: type[StrictJson],
     admin: AdminApi | None,
     turnstile: Turnstile,
-) -> Router:
+) -> PlainRouter:
     """Make the router of one plugin; without *admin* nobody is an operator."""
     context = gateway.context(plugin.name)
 
@@ -49,7 +50,7 @@ def plugin_router(
             strict_params=lambda: gateway.settings.snapshot.compat.strict_params,
         )
 
-    return Router(
+    return PlainRouter(
         "/",
         route_handlers=[
             _route(gateway, plugin.name, spec, admin, turnstile) for spec in plugin.routes
@@ -71,12 +72,12 @@ def _route(
     spec: RouteSpec,
     admin: AdminApi | None,
     turnstile: Turnstile,
-) -> Router:
+) -> PlainRouter:
     def once(app: ASGIApp) -> ASGIApp:  # Litestar would copy an object, with all it refers to
         return Idempotency(app, replies=lambda: gateway.replies, log=gateway.log)
 
     protected = spec.creates_work and spec.access == "key"  # others have no caller to own a reply
-    return Router(
+    return PlainRouter(
         "/",
         route_handlers=[reserving(handler) for handler in spec.handlers]
         if protected

@@ -8,10 +8,11 @@ import hmac
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from litestar import Request, Response, Router, get
+from litestar import Request, Response, get
 
 from grokgate.errors import AuthenticationFailed, UnknownUrl
 from grokgate.http.auth import MISSING, AsyncGuard, credential
+from grokgate.http.routers import PlainRouter
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _HEADERS = {"cache-control": "no-store"}
@@ -37,7 +38,7 @@ def probes(
     access: Callable[[], MetricsAccess],
     render_metrics: Callable[[], bytes],
     operator: AsyncGuard | None = None,
-) -> Router:
+) -> PlainRouter:
     """Make the routes.
 
     Args:
@@ -64,7 +65,7 @@ def probes(
             await operator(request, request.route_handler)
         return Response(render_metrics(), headers={**_HEADERS, "content-type": METRICS_TYPE})
 
-    return Router("/", route_handlers=[health, readiness, metrics])
+    return PlainRouter("/", route_handlers=[health, readiness, metrics])
 
 
 def _has_key(request: Request[Any, Any, Any], access: MetricsAccess, *, needed: bool) -> bool:

@@ -204,45 +204,49 @@ class _Side(IntEnum):
 
 
 class _OnDemand:
-    """The application of a gateway; the operator's side is mounted when it is first needed.
+    """The application of a gateway; routes are mounted when they are first needed.
 
-    It has more routes than all plugins together, and mounting it takes longer than most tests do.
-    So has what the predecessors had elsewhere, which few tests ask for.
+    The operator's side has more of them than all plugins together, and mounting it takes longer
+    than most tests do. So has what the predecessors had elsewhere, which few tests ask for.
     """
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        # The gateway runs already; the server's start and stop must not run it again.
-        self.inner: Any = create_app(gateway, life=_nothing)
-        """What serves now."""
-        self._mounted = _Side.CLIENTS
-        if any(map(_has_operators_path, gateway.plugins)):
-            self._mount(_Side.OPERATORS)
+        self._least = (
+            _Side.OPERATORS if any(map(_has_operators_path, gateway.plugins)) else _Side.CLIENTS
+        )
+        self._mounted: _Side | None = None
+        self._app: Any = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        side = _side(scope.get("path", ""))
-        if side > self._mounted:
-            self._mount(side)
-        await self.inner(scope, receive, send)
+        await self.serving(_side(scope))(scope, receive, send)
 
-    def _mount(self, side: _Side) -> None:
-        admin = AdminApi(self._gateway, older=side is _Side.EVERYBODY)
-        self.inner = create_app(self._gateway, life=_nothing, admin=admin)
-        self._mounted = side
+    def serving(self, side: _Side = _Side.CLIENTS) -> Any:
+        """Return what serves now, and mount what *side* needs before."""
+        side = max(side, self._least)
+        if self._mounted is None or side > self._mounted:
+            operators = side > _Side.CLIENTS
+            admin = AdminApi(self._gateway, older=side is _Side.EVERYBODY) if operators else None
+            # The gateway runs already; the server's start and stop must not run it again.
+            self._app = create_app(self._gateway, life=_nothing, admin=admin)
+            self._mounted = side
+        return self._app
 
 
-def _side(path: str) -> _Side:
-    """Tell whose routes are needed for *path*, which is empty for a server's start."""
+def _side(scope: Any) -> _Side:
+    """Tell whose routes are needed."""
+    path = scope.get("path", "")
     if path.startswith(ADMIN):
         return _Side.OPERATORS
+    is_start = scope["type"] == "lifespan"
     for_clients = path.startswith(_FOR_CLIENTS) and not path.startswith(_ADMIN_ALIAS)
-    return _Side.CLIENTS if for_clients else _Side.EVERYBODY
+    return _Side.CLIENTS if for_clients or is_start else _Side.EVERYBODY
 
 
 def _has_operators_path(plugin: Any) -> bool:
     """Tell whether a plugin has a route for operators where those for clients are."""
     return any(
-        _side(path) is not _Side.CLIENTS
+        _side({"type": "http", "path": path}) is not _Side.CLIENTS
         for spec in plugin.routes
         if spec.access == "admin"
         for handler in spec.handlers

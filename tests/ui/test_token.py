@@ -143,7 +143,11 @@ def test_an_edit_sends_what_changed_and_spares_what_another_changed(
     note.fill("Lent by Ada and Bob")
     press(dialog(page), "Save")
     held: list[Route] = []
-    page.route(f"**{BASE}/tokens/item?*", lambda route: held.append(route), times=1)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(f"**{BASE}/tokens/item?*", hold, times=1)
     with page.expect_request(f"**{BASE}/tokens/item?*"):
         press(dialog(page), re.compile("Reload, keep"))
     save = dialog(page).get_by_role("button", name="Save")

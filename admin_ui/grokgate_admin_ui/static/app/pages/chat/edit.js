@@ -6,11 +6,11 @@ import { texts } from "../../lib/i18n.js";
 import { html, signal } from "../../lib/preact.js";
 import { pref } from "../../lib/prefs.js";
 import { Bench, pictureCount } from "./batches.js";
-import { useFiles, useWanted } from "./hooks.js";
-import { ModelField, useModels } from "./models.js";
+import { useDraft } from "./draft.js";
+import { ModelField } from "./models.js";
 import { DeliveryFields, PromptField, shapeOf } from "./picture-form.js";
 import { Batches } from "./pictures.js";
-import { References, sentReferences, useHanded, withFiles } from "./references.js";
+import { References, sentReferences } from "./references.js";
 import { ResultsBar, Studio, toResults } from "./studio.js";
 import { present } from "./talk.js";
 
@@ -36,19 +36,14 @@ export function makesEdits() {
  * @param {{wanted: string, onTab: (tab: string) => void}} props Wanted: a model that a link named.
  */
 export function EditView({ wanted, onTab }) {
-  const { list } = useModels();
-  const settings = taste.value;
-  const { prompt, references } = written.value;
-  const write = (/** @type {Partial<typeof written.value>} */ changes) =>
-    (written.value = { ...written.peek(), ...changes });
-  const change = (/** @type {Partial<typeof settings>} */ changes) =>
-    (taste.value = { ...settings, ...changes });
-  useWanted(wanted, (model) => change({ model }));
-  const addFiles = (/** @type {File[]} */ files) =>
-    write({ references: withFiles(written.peek().references, files, MOST) });
-  const files = useFiles(addFiles);
-  useHanded("edit", (file) => addFiles([file]));
-  const model = settings.model || list.find(({ capability }) => capability === "image_edit")?.id || "";
+  const { prompt, references, settings, write, change, files, model } = useDraft({
+    taste,
+    written,
+    wanted,
+    most: MOST,
+    tab: "edit",
+    capability: "image_edit",
+  });
   const ready = Boolean(prompt.trim() && references.length);
   const go = () => {
     if (!ready) return;

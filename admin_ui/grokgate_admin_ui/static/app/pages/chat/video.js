@@ -7,12 +7,12 @@ import { texts } from "../../lib/i18n.js";
 import { useLoad } from "../../lib/poll.js";
 import { html, signal, useState } from "../../lib/preact.js";
 import { pref } from "../../lib/prefs.js";
+import { useDraft } from "./draft.js";
 import { beginVideo, isUnderWay, listVideos } from "./film.js";
-import { useFiles, useWanted } from "./hooks.js";
-import { ModelField, useModels } from "./models.js";
+import { ModelField } from "./models.js";
 import { PromptField } from "./picture-form.js";
 import { ProblemBox } from "./problem.js";
-import { References, sentReferences, useHanded, withFiles } from "./references.js";
+import { References, sentReferences } from "./references.js";
 import { problemOf } from "./stream.js";
 import { Studio, toResults } from "./studio.js";
 import { present } from "./talk.js";
@@ -39,7 +39,6 @@ const written = signal({ prompt: "", references: /** @type {Reference[]} */ ([])
  *   a model that a link named.
  */
 export function VideoView({ spicy, wanted }) {
-  const { list } = useModels();
   const [often, setOften] = useState(false);
   const [begun, setBegun] = useState(/** @type {Video[]} */ ([]));
   const [busy, setBusy] = useState(false);
@@ -54,18 +53,14 @@ export function VideoView({ spicy, wanted }) {
     [],
     { everyMs: often || begun.length ? OFTEN_MS : SELDOM_MS },
   );
-  const settings = taste.value;
-  const { prompt, references } = written.value;
-  const write = (/** @type {Partial<typeof written.value>} */ changes) =>
-    (written.value = { ...written.peek(), ...changes });
-  const change = (/** @type {Partial<typeof settings>} */ changes) =>
-    (taste.value = { ...settings, ...changes });
-  useWanted(wanted, (model) => change({ model }));
-  const addFiles = (/** @type {File[]} */ added) =>
-    write({ references: withFiles(written.peek().references, added, MOST) });
-  const files = useFiles(addFiles);
-  useHanded("video", (file) => addFiles([file]));
-  const model = settings.model || list.find(({ capability }) => capability === "video")?.id || "";
+  const { prompt, references, settings, write, change, files, model } = useDraft({
+    taste,
+    written,
+    wanted,
+    most: MOST,
+    tab: "video",
+    capability: "video",
+  });
 
   const begin = async (/** @type {string} */ path, /** @type {() => Promise<Record<string, any>>} */ makeBody) => {
     setBusy(true);

@@ -6,12 +6,11 @@ schema times value, which is bounded too. That holds for plain references alone,
 refer are refused. Nothing is ever fetched, and no text of a value is repeated in a message.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import count as count_from
 from typing import Any, Final
 from urllib.parse import unquote
 
-import jsonschema_rs
 import msgspec
 
 MOST_PARTS: Final = 20_000
@@ -19,10 +18,6 @@ MOST_PARTS: Final = 20_000
 MOST_WORK: Final = 50_000_000
 """Parts of the schema times parts of the value: less than a second."""
 _MOST_DEPTH = 200
-_MASK = "The value"
-_PATTERNS = jsonschema_rs.FancyRegexOptions(
-    backtrack_limit=20_000, size_limit=1 << 20, dfa_size_limit=1 << 20
-)
 _TOO_COMPLEX = "The schema is too complex."
 _OTHER_REFERENCES = ("$dynamicRef", "$recursiveRef")
 _DEFINITIONS = frozenset({"$defs", "definitions"})
@@ -42,14 +37,10 @@ class JsonSchema:
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.parts, self._recursive = _measure(document)
         """Parts of the document with its references unfolded: what using it costs."""
-        try:
-            self._validator = jsonschema_rs.validator_for(
-                dict(document), offline=True, mask=_MASK, pattern_options=_PATTERNS
-            )
-        except jsonschema_rs.ValidationError as error:
-            raise ValueError(_what_is_wrong(error)) from None
-        except (jsonschema_rs.ReferencingError, ValueError) as error:
-            raise ValueError(_printable(str(error))) from None
+        # Few requests name a schema, and every process would carry the library.
+        from grokgate.openai.validator import Validator  # noqa: PLC0415 - see above
+
+        self._validator = Validator(document)
 
     def problem(self, value: object) -> str:
         """Say why *value*, decoded JSON, is not valid; empty: it is."""
@@ -67,11 +58,7 @@ class JsonSchema:
         """Name the first fault. For recursive schemas that could take for ever."""
         if self._recursive:
             return "It is not valid against the schema."
-        try:
-            self._validator.validate(value)
-        except jsonschema_rs.ValidationError as error:
-            return f"At {_place(error.instance_path)}: {_printable(error.message)}."
-        return ""
+        return self._validator.first_fault(value)
 
 
 def schema_text(document: Mapping[str, Any]) -> str:
@@ -79,18 +66,8 @@ def schema_text(document: Mapping[str, Any]) -> str:
     return msgspec.json.encode(document).decode()
 
 
-def _what_is_wrong(error: jsonschema_rs.ValidationError) -> str:
-    if error.instance_path:
-        return f"Not a valid JSON Schema at {_place(error.instance_path)}."
-    return f"Not a valid JSON Schema: {_printable(error.message)}."
-
-
-def _place(path: Iterable[str | int]) -> str:
-    """Render *path* as a JSON pointer."""
-    return _printable("#" + "".join(f"/{step}" for step in path))
-
-
-def _printable(text: str, limit: int = 200) -> str:
+def printable(text: str, limit: int = 200) -> str:
+    """Return *text* in one line of at most *limit* characters."""
     shown = "".join(char if char.isprintable() else " " for char in text)
     return shown.rstrip(".") if len(shown) <= limit else shown[:limit] + "…"
 
@@ -194,5 +171,5 @@ class _Measure:
             elif isinstance(found, list) and name.isdecimal() and int(name) < len(found):
                 found = found[int(name)]
             else:
-                raise ValueError(f"The reference '{_printable(reference)}' leads nowhere.")
+                raise ValueError(f"The reference '{printable(reference)}' leads nowhere.")
         return found

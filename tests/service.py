@@ -71,14 +71,16 @@ class Service:
             while not re.search(pattern, self.text):
                 left = deadline - time.monotonic()
                 assert left > 0, f"never printed {pattern!r}:\n{self.text}"
-                assert self.process.poll() is None, f"ended early:\n{self.text}"
+                assert self._reader.is_alive(), f"ended early:\n{self.text}"
                 self._news.wait(min(left, 0.2))
 
     def stop(self, number: int = signal.SIGTERM, *, timeout_s: float = 60) -> int:
         """Send a signal and wait for the end; returns the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(timeout_s)
+        code = self.process.wait(timeout_s)
+        self._reader.join(timeout_s)  # its last lines may still be on their way
+        return code
 
     def crash(self) -> None:
         """Kill every process of it at once, as a power cut does."""

@@ -18,6 +18,7 @@ FREE_S = 1.0
 LIMIT_S = 0.8
 CLIENTS = 10
 SLOW = "@sim tokens=10 delay_ms=50"
+LASTING = "@sim tokens=10 delay_ms=300"
 ANSWER = "Tokens flow down the wire one by one. Tokens flow "
 ENDLESS = "@sim tokens=300 delay_ms=100"
 
@@ -36,7 +37,7 @@ async def test_work_goes_on_when_its_readers_leave(gateway: Probe) -> None:
 
     async def taste(_: int) -> str:
         seen = ""
-        async with gateway.stream(SLOW, to=RESPONSES, background=True) as response:
+        async with gateway.stream(LASTING, to=RESPONSES, background=True) as response:
             async for text in response.aiter_text():
                 seen += text
                 if "Tokens" in text:

@@ -1,10 +1,13 @@
 """What a balancer asks while the gateway works hard (V1)."""
 
+import time
+
 import anyio
+import anyio.to_thread
 import httpx
 import pytest
 
-from e2e.probe import QUOTA, Probe, timed
+from e2e.probe import QUOTA, Probe
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
 
@@ -17,12 +20,20 @@ def environ() -> dict[str, str]:
 
 
 async def p99_s(gateway: Probe, path: str) -> float:
-    """Ask 200 times over one connection, without a key."""
-    async with httpx.AsyncClient(base_url=gateway.service.base, trust_env=False) as balancer:
-        await balancer.get(path)
-        asked = [await timed(lambda: balancer.get(path)) for _ in range(200)]
-    assert {answer.status_code for _, answer in asked} == {200}
-    return sorted(seconds for seconds, _ in asked)[197]
+    """Ask 200 times over one connection, without a key; not in the loop of clients and sandbox."""
+    times = await anyio.to_thread.run_sync(ask_often, gateway.service.base, path)
+    return sorted(times)[197]
+
+
+def ask_often(base: str, path: str) -> list[float]:
+    times = []
+    with httpx.Client(base_url=base, trust_env=False) as balancer:
+        balancer.get(path)
+        for _ in range(200):
+            began = time.monotonic()
+            assert balancer.get(path).status_code == httpx.codes.OK
+            times.append(time.monotonic() - began)
+    return times
 
 
 @pytest.mark.parametrize("path", ["/health", "/ready"])

@@ -48,7 +48,7 @@ async def test_running_streams_finish_and_are_counted(start: Start) -> None:
     async with start({"SERVER__SHUTDOWN_GRACE_SEC": "10"}) as gateway:
         tokens = await gateway.fill(*[QUOTA] * 4)
 
-        await terminate_while(gateway, "@sim tokens=15 delay_ms=100", answers, expect={200})
+        await terminate_while(gateway, "@sim tokens=30 delay_ms=100", answers, expect={200})
 
         assert await gateway.stop(timeout_s=5) == 0
     assert [answer.reasons for answer in answers] == [["stop"]] * STREAMS

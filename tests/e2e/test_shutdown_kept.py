@@ -17,7 +17,7 @@ from e2e.talk import talking
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
 
 ENDLESS = "@sim tokens=9000 delay_ms=100"
-SLOW = "@sim tokens=15 delay_ms=100"
+SLOW = "@sim tokens=30 delay_ms=100"
 GRACE_S = 1
 END_S = 5
 """After the grace (P9)."""

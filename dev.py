@@ -45,6 +45,8 @@ NOTE = "made-from.json"
 # `serve` needs no test tools, but the build backend that makes the checkout importable.
 SETS = {"base": ("base.txt", "build.txt"), "dev": ("dev.txt",)}
 NODE_TESTS = "the checks of the admin UI and the tests of clients for Node"
+PUBLISHING = ("program", "release")
+"""Dependency groups of what makes a one-file program, and of what describes a release."""
 CLIENT = "client-"
 """Prefix of dependency groups and requirement files; one environment each."""
 MIN_NODE = 22
@@ -143,6 +145,9 @@ def lock(arguments: Sequence[str]) -> int:
         dev = ["pyproject.toml", "--all-extras", "--group", f"{group}dev"]
         dev += ["-c", str(base), "-c", str(build)]
         compile_requirements(REQUIREMENTS / "dev.txt", [*dev, *arguments])
+        for name in PUBLISHING:
+            wanted = ["--group", f"{group}{name}", "-c", str(base), "-c", str(build), *arguments]
+            compile_requirements(REQUIREMENTS / f"{name}.txt", wanted)
         clients = [name for name in project["dependency-groups"] if name.startswith(CLIENT)]
         for name, file in [("bootstrap", "uv"), *((name, name) for name in clients)]:
             wanted = ["--group", f"{group}{name}", *arguments]

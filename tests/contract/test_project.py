@@ -67,7 +67,7 @@ def of_extra(name: str) -> list[Requirement]:
 def asked_of(name: str) -> list[Requirement]:
     """Return what `pyproject.toml` wants in a requirement file."""
     base = [Requirement(text) for text in PROJECT["project"]["dependencies"]]
-    groups = {"build": "build", "dev": "dev", "uv": "bootstrap"}
+    groups = {"build": "build", "program": "program", "release": "release", "uv": "bootstrap"}
     match name:
         case "base":
             return base
@@ -83,7 +83,8 @@ def asked_of(name: str) -> list[Requirement]:
 
 
 @pytest.mark.parametrize(
-    "name", ["base", "build", "dev", "uv", *(f"extra-{one}" for one in EXTRAS)]
+    "name",
+    ["base", "build", "dev", "program", "release", "uv", *(f"extra-{one}" for one in EXTRAS)],
 )
 def test_requirement_file_pins_what_the_project_asks_for(name: str) -> None:
     have = pins(f"{name}.txt")

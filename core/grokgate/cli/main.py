@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_serve(commands)
+    _add_health(commands)
     _add_sandbox(commands)
     _add_tokens(commands)
     _add_keys(commands)
@@ -96,6 +97,14 @@ def _add_serve(commands: _Commands) -> None:
     )
     serve.add_argument(
         "--accounts", type=count, default=3, help="made-up accounts with --sandbox (default 3)"
+    )
+
+
+def _add_health(commands: _Commands) -> None:
+    text = "ask the running service whether it works; exit code 1 when it does not"
+    health = _add(commands, "health", "health", "check", text)
+    health.add_argument(
+        "--ready", action="store_true", help="ask whether it takes new work now, too"
     )
 
 

@@ -72,22 +72,6 @@ def database_place(boot: Boot) -> Place:
     return Path(url) if url else boot.data_dir / DATABASE_FILE
 
 
-def database_path(boot: Boot) -> Path:
-    """Return where the database file of a data folder lies.
-
-    Raises:
-        StateError: The data lies on a server.
-    """
-    place = database_place(boot)
-    if isinstance(place, Path):
-        return place
-    raise StateError(
-        "The data lies in PostgreSQL, and this command reads SQLite files only. Back it up with "
-        f"pg_dump and restore it with pg_restore; keep {boot.data_dir / KEY_FILE} and the rest of "
-        f"{boot.data_dir} with it."
-    )
-
-
 def require_database(boot: Boot) -> None:
     """Make sure that a command which only looks makes nothing.
 

@@ -20,7 +20,7 @@ from grokgate.errors import StartupError, StateError
 from grokgate.rotation import Rotation
 from grokgate.scheduler.cost import CostTable
 from grokgate.settings import read_boot, setting_keys
-from grokgate.stores import database_path, open_stores
+from grokgate.stores import database_place, open_stores
 
 pytestmark = pytest.mark.anyio
 
@@ -117,7 +117,7 @@ async def rotate(folder: Path, log: Any) -> None:
 
 
 def backup(folder: Path, archive: Path, passphrase: str | None = None) -> None:
-    database = database_path(read_boot(folder, {}))
+    database = database_place(read_boot(folder, {}))
     make_backup(folder, database, archive, env_key=None, passphrase=passphrase, now=NOW)
 
 
@@ -127,7 +127,7 @@ def restore(archive: Path, folder: Path, passphrase: str | None = None) -> None:
         folder,
         env_key=None,
         passphrase=passphrase,
-        locate=lambda settled: database_path(read_boot(settled, {})),
+        locate=lambda settled: database_place(read_boot(settled, {})),
     )
 
 

@@ -181,7 +181,8 @@ def folder(tmp_path: Path) -> Folder:
     path.mkdir(mode=0o700)
     key = path / "secret.key"
     key.touch(mode=0o600)
-    return Folder(path=path, database=path / "grokgate.db", key_file=key, env_key=False)
+    database = path / "grokgate.db"
+    return Folder(path=path, database=database, key_file=key, env_key=False, media_url="")
 
 
 @pytest.mark.anyio
@@ -224,6 +225,17 @@ def test_foreign_file_in_place_of_the_database_is_refused(folder: Folder) -> Non
     found = levels(list(look_at_folder(folder)))
 
     assert found["database_refused"] == "attention"
+
+
+@pytest.mark.parametrize(
+    ("place", "code", "level"),
+    [("media", "media", "ok"), ("secret.key", "media_refused", "attention")],
+)
+def test_place_of_media_is_tried(folder: Folder, place: str, code: str, level: str) -> None:
+    found = levels(list(look_at_folder(replace(folder, media_url=str(folder.path / place)))))
+
+    assert found[code] == level
+    assert not [path for path in folder.path.rglob("*") if path.name.startswith("check-")]
 
 
 def test_folder_that_is_not_there_is_left_alone(folder: Folder) -> None:

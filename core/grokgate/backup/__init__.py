@@ -2,7 +2,8 @@
 
 ```text
 backup.tar.gz   manifest.json    what made it, when, and the digest of every other part
-                grokgate.db      accounts, keys, statistics …: sealed as at rest; no logins
+                grokgate.db      accounts, keys, statistics …: sealed as at rest; no logins;
+                                 a SQLite file, also of what lies in PostgreSQL
                 config.toml      if there is one; sealed with the installation's key
                 secret.key       sealed with the passphrase; without one it is not in the archive
 ```
@@ -10,8 +11,9 @@ backup.tar.gz   manifest.json    what made it, when, and the digest of every oth
 Stored pictures, videos and uploaded files are not part of it.
 
 A restore checks everything beforehand. Then it puts a text that is no database where the database
-will be, on which no service starts; then key and settings; the database last. After a crash in
-between it is run again.
+will be, on which no service starts, or marks that of a server as incomplete; then key and settings;
+the database last. After a crash in between it is run again. It may go to another kind of database
+than the one that the backup was made of.
 """
 
 from grokgate.backup.archive import Manifest

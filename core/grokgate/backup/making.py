@@ -1,5 +1,6 @@
 """Makes an archive of a data folder."""
 
+import asyncio
 import os
 from datetime import datetime
 from pathlib import Path
@@ -9,14 +10,15 @@ from grokgate.backup.files import private_folder, sync, write
 from grokgate.backup.passphrase import SHORTEST_PASSPHRASE, sealed
 from grokgate.errors import StartupError, StateError
 from grokgate.settings.sources import FILE
-from grokgate.storage.copying import copy_database
+from grokgate.storage import Place
+from grokgate.storage.copying import copy_database, copy_server
 from grokgate.stores import DATABASE_FILE, KEY_FILE
 from grokgate.vault import Vault
 
 
 def make_backup(
     folder: Path,
-    database: Path,
+    database: Place,
     target: Path,
     *,
     env_key: str | None,
@@ -27,7 +29,7 @@ def make_backup(
 
     Args:
         folder: The data folder.
-        database: Its database.
+        database: Its database, a file or the address of a server.
         target: Must not exist; nobody else may read it.
         env_key: Value of ``GROKGATE_SECRET_KEY``.
         passphrase: Seals the key file, which is left out without one.
@@ -38,15 +40,15 @@ def make_backup(
         StateError: The database cannot be copied, or the key does not belong to it.
         OSError: A file cannot be read or written.
     """
-    if not database.exists():
+    if isinstance(database, Path) and not database.exists():
         raise StateError(f"There is no database {database}, so there is nothing to back up.")
     if passphrase is not None:
         _check_passphrase(passphrase, folder / KEY_FILE, env_key)
     with private_folder(target.parent, ".backup-") as draft:
-        copy_database(database, draft / DATABASE_FILE)
+        _copy(database, draft / DATABASE_FILE)
         # After the database: a key that is added meanwhile is in the file before it seals.
         vault = Vault.open(folder / KEY_FILE, env_key, needed=True)
-        check_key(vault, draft / DATABASE_FILE, f"The key does not belong to {database}.")
+        check_key(vault, draft / DATABASE_FILE, f"The key does not belong to {_named(database)}.")
         if (folder / FILE).exists():
             write(draft / FILE, [vault.seal((folder / FILE).read_bytes(), context=CONFIG_CONTEXT)])
         if passphrase is not None:
@@ -58,6 +60,17 @@ def make_backup(
             raise StartupError(f"{target} exists already; name another file.") from None
         sync(target.parent)
     return manifest
+
+
+def _copy(database: Place, copy: Path) -> None:
+    if isinstance(database, Path):
+        copy_database(database, copy)
+    else:
+        asyncio.run(copy_server(database, copy))
+
+
+def _named(database: Place) -> str:
+    return str(database) if isinstance(database, Path) else "the database of storage.url"
 
 
 def _check_passphrase(passphrase: str, key_file: Path, env_key: str | None) -> None:

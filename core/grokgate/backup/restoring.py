@@ -1,5 +1,6 @@
 """Makes a data folder from an archive."""
 
+import asyncio
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,11 @@ from grokgate.backup.files import private_folder, sync, write
 from grokgate.backup.passphrase import unsealed
 from grokgate.errors import StartupError, StateError
 from grokgate.settings.sources import FILE
-from grokgate.storage.copying import check_copy
+from grokgate.storage import Place
+from grokgate.storage.copying import check_copy, filled_server
 from grokgate.storage.folder import hold_folder
 from grokgate.stores import DATABASE_FILE, KEY_FILE
+from grokgate.upstream import Secret
 from grokgate.vault import Vault
 
 _DRAFT: Final = ".restore-"
@@ -27,21 +30,23 @@ def restore_backup(
     *,
     env_key: str | None,
     passphrase: str | None,
-    locate: Callable[[Path], Path],
+    locate: Callable[[Path], Place],
 ) -> Manifest:
     """Make the data folder *folder* from the archive *source*; run it again after a crash.
 
     Args:
         source: An archive of `make_backup`.
-        folder: Must not hold a database or other settings; a key file in it stays, and must open
-            what is in the archive.
+        folder: Must not hold other settings; a key file in it stays, and must open what is in the
+            archive.
         env_key: Value of ``GROKGATE_SECRET_KEY``; stands for the key file.
         passphrase: Opens the key of the archive; None: the key is there already.
-        locate: Returns where the database of a data folder lies, by the settings in it.
+        locate: Returns where the database of a data folder lies, by the settings in it. Nothing may
+            be stored there.
 
     Raises:
         StartupError: The archive is none of ours, or the passphrase is missing or wrong.
-        StateError: The folder is in use or holds a database, or the archive is damaged or newer.
+        StateError: The folder is in use, there is a database already, or the archive is damaged or
+            newer.
         OSError: A file cannot be read or written.
     """
     with hold_folder(folder):
@@ -52,8 +57,12 @@ def restore_backup(
             check_copy(draft / DATABASE_FILE)
             _open(draft, folder, env_key=env_key, passphrase=passphrase)
             database = _place_of_database(draft, folder, locate)
-            _refuse_what_is_there(draft, folder, database)
-            _put_in_place(draft, folder, database)
+            _refuse_settings(draft, folder)
+            if isinstance(database, Path):
+                _refuse_database(database)
+                _put_in_place(draft, folder, database)
+            else:
+                asyncio.run(_put_on_server(draft, folder, database))
     return manifest
 
 
@@ -84,14 +93,20 @@ def _taken(path: Path) -> bytes:
     return content
 
 
-def _place_of_database(draft: Path, folder: Path, locate: Callable[[Path], Path]) -> Path:
+def _place_of_database(draft: Path, folder: Path, locate: Callable[[Path], Place]) -> Place:
     """Return where the service will look for the database, by the settings that will be there."""
     settled = draft if (draft / FILE).exists() else folder
-    path = locate(settled)
-    return folder / DATABASE_FILE if path == settled / DATABASE_FILE else path
+    place = locate(settled)
+    return folder / DATABASE_FILE if place == settled / DATABASE_FILE else place
 
 
-def _refuse_what_is_there(draft: Path, folder: Path, database: Path) -> None:
+def _refuse_settings(draft: Path, folder: Path) -> None:
+    ours, there = draft / FILE, folder / FILE
+    if ours.exists() and there.exists() and ours.read_bytes() != there.read_bytes():
+        raise StateError(f"There are other settings already: {there}. Move that file away.")
+
+
+def _refuse_database(database: Path) -> None:
     logs = [database.with_name(database.name + ending) for ending in _LOGS]
     left = [path for path in logs if path.exists() and path.stat().st_size]
     if left or (database.exists() and not _is_interrupted(database)):
@@ -100,9 +115,6 @@ def _refuse_what_is_there(draft: Path, folder: Path, database: Path) -> None:
             f"There is a database already: {path}. Move all files of it away, or set DATA_DIR to "
             "another folder."
         )
-    ours, there = draft / FILE, folder / FILE
-    if ours.exists() and there.exists() and ours.read_bytes() != there.read_bytes():
-        raise StateError(f"There are other settings already: {there}. Move that file away.")
 
 
 def _is_interrupted(path: Path) -> bool:
@@ -114,12 +126,21 @@ def _put_in_place(draft: Path, folder: Path, database: Path) -> None:
         write(beside / "mark", [_INTERRUPTED])
         (beside / "mark").replace(database)
         sync(database.parent)
-        for name in (KEY_FILE, FILE):
-            if (draft / name).exists():
-                (draft / name).replace(folder / name)
-        sync(folder)
+        _put_files(draft, folder)
         # It may belong on another file system.
         shutil.move(draft / DATABASE_FILE, beside / DATABASE_FILE)
         sync(beside / DATABASE_FILE)
         (beside / DATABASE_FILE).replace(database)
         sync(database.parent)
+
+
+async def _put_on_server(draft: Path, folder: Path, database: Secret) -> None:
+    async with filled_server(draft / DATABASE_FILE, database):
+        _put_files(draft, folder)
+
+
+def _put_files(draft: Path, folder: Path) -> None:
+    for name in (KEY_FILE, FILE):
+        if (draft / name).exists():
+            (draft / name).replace(folder / name)
+    sync(folder)

@@ -9,7 +9,7 @@ from grokgate.backup import make_backup, restore_backup
 from grokgate.cli.notes import note
 from grokgate.cli.place import data_dir, environment
 from grokgate.settings import read_boot
-from grokgate.stores import KEY_FILE, database_path
+from grokgate.stores import KEY_FILE, database_place
 
 _KEY: Final = "GROKGATE_SECRET_KEY"
 
@@ -21,7 +21,7 @@ def make(arguments: argparse.Namespace) -> None:
     target = Path(arguments.file)
     manifest = make_backup(
         folder,
-        database_path(read_boot(folder, environ)),
+        database_place(read_boot(folder, environ)),
         target,
         env_key=environ.get(_KEY),
         passphrase=_passphrase(arguments),
@@ -41,7 +41,7 @@ def restore(arguments: argparse.Namespace) -> None:
         folder,
         env_key=environ.get(_KEY),
         passphrase=_passphrase(arguments),
-        locate=lambda settled: database_path(read_boot(settled, environ)),
+        locate=lambda settled: database_place(read_boot(settled, environ)),
     )
     print(f"restored {folder} as of {manifest.made_at:%Y-%m-%d %H:%M} UTC")
 

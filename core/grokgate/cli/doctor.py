@@ -222,6 +222,7 @@ def _folder(gateway: Gateway, environ: Mapping[str, str]) -> Folder:
         database=database_place(gateway.boot),
         key_file=path / KEY_FILE,
         env_key=bool(environ.get("GROKGATE_SECRET_KEY")),
+        media_url=gateway.boot.storage.media_url,
     )
 
 

@@ -135,21 +135,44 @@ def _add_data(commands: _Commands) -> None:
             metavar="FILE",
             help="holds the passphrase for the secret key, which is left out without one",
         )
-    text = "read accounts, keys and settings of a predecessor into the data folder"
-    migrate = _add(commands, "migrate", "migrate", "migrate", text)
-    migrate.add_argument(
-        "--from",
-        dest="source",
-        metavar="SOURCE",
-        required=True,
-        help="its data folder, its accounts.db, or redis://, postgresql:// or mysql:// of its "
-        "database",
-    )
-    migrate.add_argument("--dry-run", action="store_true", help="write nothing, tell what would be")
+    _add_migrate(commands)
     secrets = _group(commands, "secrets", "the key of what is sealed at rest")
     rotate = _add(secrets, "rotate", "secrets", "rotate", "seal everything with a new key")
     rotate.add_argument(
         "--resume", action="store_true", help="go on with a rotation that was interrupted"
+    )
+
+
+def _add_migrate(commands: _Commands) -> None:
+    text = "read the data of a predecessor, or move one's own to another kind of database"
+    migrate = _add(commands, "migrate", "migrate", "migrate", text)
+    way = migrate.add_mutually_exclusive_group(required=True)
+    way.add_argument(
+        "--from",
+        dest="source",
+        metavar="SOURCE",
+        help="read accounts, keys and settings of a predecessor: its data folder, its accounts.db, "
+        "or redis://, postgresql:// or mysql:// of its database",
+    )
+    way.add_argument(
+        "--to",
+        choices=("pgsql", "local"),
+        help="move everything to the PostgreSQL database of SERVER_STORAGE_URL, or from there to "
+        "a SQLite file; the service has to be stopped",
+    )
+    migrate.add_argument(
+        "--dry-run", action="store_true", help="with --from: write nothing, tell what would be"
+    )
+    migrate.add_argument(
+        "--check",
+        action="store_true",
+        help="with --to: move nothing, compare both databases; services may run",
+    )
+    migrate.add_argument(
+        "--file",
+        metavar="FILE",
+        help="with --to: the SQLite file (default: that of the settings, or grokgate.db in the "
+        "data folder)",
     )
 
 

@@ -1,4 +1,7 @@
-"""``grokgate migrate``: what a predecessor kept, read into the data folder; ``keys import``."""
+"""``grokgate migrate``: what a predecessor kept, read into the data folder; ``keys import``.
+
+With ``--to`` it is `grokgate.cli.moving`.
+"""
 
 import argparse
 import asyncio
@@ -11,6 +14,7 @@ import msgspec
 
 from grokgate.adoption import OldFile
 from grokgate.cli.inspection import inspect_gateway
+from grokgate.cli.moving import compare_data, move_data
 from grokgate.cli.notes import note, silent_log
 from grokgate.cli.place import data_dir, environment
 from grokgate.cli.table import printable
@@ -27,6 +31,19 @@ _TAKEN = ("added", "restored", "unchanged", "known", "labelled")
 
 
 def migrate(arguments: argparse.Namespace) -> int:
+    """Take over a predecessor's data, or move one's own."""
+    if arguments.to is None:
+        if arguments.check or arguments.file:
+            note("--check and --file go with --to, not with --from")
+            return 2
+        return take_over(arguments)
+    if arguments.dry_run:
+        note("--dry-run goes with --from; --to has --check")
+        return 2
+    return compare_data(arguments) if arguments.check else move_data(arguments)
+
+
+def take_over(arguments: argparse.Namespace) -> int:
     """Read a source and take over what is there, or tell what would become of it."""
     found = read_source(arguments.source)
     rehearsal: bool = arguments.dry_run

@@ -1,4 +1,7 @@
-"""What is to be said of a data folder; only looks, beside a running service too."""
+"""What is to be said of a data folder; only looks, beside a running service too.
+
+To a place of media outside of it a small file is written, and removed.
+"""
 
 import asyncio
 import os
@@ -11,6 +14,7 @@ from msgspec import Struct
 
 from grokgate.doctor.finding import Finding, Level
 from grokgate.errors import StateError, StoreUnavailable
+from grokgate.media import ByteStore
 from grokgate.storage import ask_server, is_new, quick_check
 from grokgate.upstream import Secret
 
@@ -28,6 +32,8 @@ class Folder(Struct, frozen=True, kw_only=True):
     key_file: Path
     env_key: bool
     """True: the key comes from the environment."""
+    media_url: str
+    """Where media lie; empty: in the folder."""
 
 
 def look_at_folder(folder: Folder) -> Iterator[Finding]:
@@ -42,6 +48,8 @@ def look_at_folder(folder: Folder) -> Iterator[Finding]:
         yield from _file(folder, folder.database)
     else:
         yield from _server(folder, folder.database)
+    if folder.media_url:
+        yield _media(folder)
 
 
 def _access(path: Path) -> Finding:
@@ -95,6 +103,14 @@ def _server(folder: Folder, address: Secret) -> Iterator[Finding]:
         yield _found("database_is_new", level="attention", path="PostgreSQL")
     latency_ms = f"{answer.latency_ms:.1f}"
     yield _found("database_server", version=answer.version, latency_ms=latency_ms)
+
+
+def _media(folder: Folder) -> Finding:
+    try:
+        asyncio.run(ByteStore.open(folder.media_url, data_dir=folder.path).check())
+    except StateError as error:
+        return _found("media_refused", level="attention", reason=str(error))
+    return _found("media")
 
 
 def _integrity(database: Path) -> Finding:

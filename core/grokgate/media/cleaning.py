@@ -92,7 +92,12 @@ class Cleaning:
         """Bring the folders and the index together; call it before anything is saved.
 
         Files without a row are taken into the index as nobody's, those of clients are removed.
+
+        Raises:
+            StateError: A place outside of the data folder cannot be written.
         """
+        if self._settings().storage.media_url:
+            await self._store.check()
         await self._attempt(self._enter_strays)
 
     async def run(self) -> None:

@@ -7,6 +7,7 @@ name; both come from the index, and neither from a client or an upstream (S11).
 import asyncio
 import os
 import re
+import secrets
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
@@ -85,6 +86,24 @@ class ByteStore:
         except (*_FAULTS, ValueError) as error:
             raise _unusable() from error
         raise _unusable()
+
+    async def check(self) -> None:
+        """Write a small file and remove it again, beside whoever else uses the place.
+
+        Raises:
+            StateError: That is not possible; tells nothing of the address.
+        """
+        key = f"check-{secrets.token_hex(8)}"
+        try:
+            async with self.undoing(key):
+                await self.put(key, _once(b"grokgate"))
+                await self.remove([key])
+        except StoreUnavailable as error:
+            reason = type(error.__cause__).__name__
+            raise StateError(
+                f"The place of storage.media_url cannot be written ({reason}). Start its server, "
+                "or correct the address, its AWS_ variables, or its owner and mode."
+            ) from error
 
     async def put(self, key: str, source: AsyncIterable[bytes]) -> int:
         """Write *source* to its end; return the bytes written, which are on disk then.
@@ -247,6 +266,10 @@ async def _pieces(stream: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
             await asyncio.sleep(0)
     except _FAULTS as error:
         raise StoreUnavailable from error
+
+
+async def _once(content: bytes) -> AsyncGenerator[bytes, None]:
+    yield content
 
 
 async def _nothing() -> AsyncGenerator[bytes, None]:

@@ -1,4 +1,4 @@
-"""Reads what predecessors kept elsewhere, for `grokgate migrate` (F-MIG-12).
+"""What `grokgate migrate` brings: predecessors' data (F-MIG-12), one's own to another database.
 
 ```text
 sources   which reader a source needs
@@ -7,6 +7,9 @@ tables    rows of SQL databases, by sqlite, postgresql or mysql; pure
 redis     hashes and sets
 found     what a reader returns
 config    old configuration in today's keys, and where it goes
+
+places    where the own data may lie: a SQLite file, a PostgreSQL database
+moving    from one of them to the other, and the comparison of both
 ```
 
 Nothing is written to a source. What was read goes to `grokgate.adoption` as the text of files. The

@@ -1,15 +1,28 @@
-"""Copies a database to a file of its own, whatever writes to it meanwhile (F-STO-09)."""
+"""Copies a database to a file of its own, whatever writes to it meanwhile (F-STO-09).
+
+A file is copied as it is. What lies on a server is written anew, as at one moment.
+"""
 
 import sqlite3
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 from grokgate.errors import StateError
-from grokgate.storage.migrate import HEAD, known_revisions, read_revision
-from grokgate.storage.sealed import SEALED_TABLES
+from grokgate.storage.engine import open_database
+from grokgate.storage.migrate import HEAD, check_revision, known_revisions, read_revision
+from grokgate.storage.moving import (
+    complete,
+    fill,
+    looked_at,
+    prepare,
+    release,
+    require_current,
+)
+from grokgate.storage.sealed import KEY_ID_AT, SEALED_TABLES
+from grokgate.upstream import Secret
 
 _LEFT_BEHIND: Final = ("admin_sessions", "idempotent_replies")
 """What a copy must not bring back to life: logins, and replies that hold for a day."""
@@ -22,8 +35,12 @@ def copy_database(source: Path, target: Path) -> None:
     Tables that an older program did not have are no fault.
 
     Raises:
-        StateError: It cannot be read or the copy cannot be written; there is no *target* then.
+        StateError: It cannot be read, is incomplete or of a newer program, or the copy cannot be
+            written; there is no *target* then.
     """
+    revision = read_revision(source)
+    if revision is not None:
+        check_revision(revision, f"The database {source}")
     target.touch(mode=0o600)
     try:
         with closing(_reader(source)) as reader:
@@ -34,6 +51,40 @@ def copy_database(source: Path, target: Path) -> None:
     except sqlite3.Error as error:
         target.unlink(missing_ok=True)
         raise StateError(f"The database {source} cannot be copied ({error}).") from error
+
+
+async def copy_server(source: Secret, target: Path) -> None:
+    """Copy the database at the address *source* as it is at one moment; *target* must not exist.
+
+    Raises:
+        StateError: It cannot be read, or is not of this program's version.
+    """
+    async with looked_at(source) as server, looked_at(target) as file:
+        await require_current(server)
+        await prepare(file)
+        async with server.read() as rows:
+            await fill(rows, file, without=_LEFT_BEHIND)
+        await release(file)
+
+
+@asynccontextmanager
+async def filled_server(source: Path, address: Secret) -> AsyncIterator[None]:
+    """Fill the database at *address*, in which nothing may be stored, from the file *source*.
+
+    It is incomplete, so that no service starts on it, from before the block until it is filled.
+
+    Args:
+        source: A copy, see `check_copy`; brought up to date.
+        address: Of the database.
+
+    Raises:
+        StateError: The database holds something, or cannot be used.
+    """
+    async with open_database(source) as copy, looked_at(address) as server:
+        await prepare(server)
+        yield
+        if not all(table.is_same for table in await complete(copy, server)):
+            raise StateError(f"{server.backend.name} does not hold what was written. Try again.")
 
 
 def check_copy(path: Path) -> None:
@@ -68,7 +119,8 @@ def sealing_ids(path: Path) -> frozenset[bytes]:
             key_id
             for table in _tables_of(connection, SEALED_TABLES)
             for (key_id,) in connection.execute(
-                f"SELECT DISTINCT substr(sealed, 2, 8) FROM {table} WHERE sealed IS NOT NULL"  # noqa: S608 - names of our own tables
+                f"SELECT DISTINCT substr(sealed, ?, ?) FROM {table} WHERE sealed IS NOT NULL",  # noqa: S608 - names of our own tables
+                KEY_ID_AT,
             )
         )
 

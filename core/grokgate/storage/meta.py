@@ -12,8 +12,11 @@ from grokgate.vault import Vault
 
 FIRST_KEY: Final = "first_key"
 """There has been a managed key; set with the first one, never removed."""
+HOLDER: Final = "holder"
+"""The process that had the lock of a server's database last."""
+RUNNING: Final = "running"
+"""A process serves from this database, or did and ended without a flush."""
 _VAULT: Final = "vault"
-_RUNNING: Final = "running"
 
 
 async def read_fact(connection: AsyncConnection, key: str) -> bytes | None:
@@ -37,14 +40,19 @@ async def begin_run(connection: AsyncConnection) -> bool:
 
     True on a new database. False after a crash: token states may be up to a second old.
     """
-    clean = await read_fact(connection, _RUNNING) is None
-    await write_fact(connection, _RUNNING)
+    clean = await read_fact(connection, RUNNING) is None
+    await write_fact(connection, RUNNING)
     return clean
 
 
 async def end_run(connection: AsyncConnection) -> None:
     """Note a clean stop, after everything was flushed."""
-    await remove_fact(connection, _RUNNING)
+    await remove_fact(connection, RUNNING)
+
+
+async def bound_key(connection: AsyncConnection) -> bytes | None:
+    """Return the id of the first key that the database belongs to; None: of none yet."""
+    return await read_fact(connection, _VAULT)
 
 
 async def bind_vault(connection: AsyncConnection, vault: Vault) -> None:
@@ -53,7 +61,7 @@ async def bind_vault(connection: AsyncConnection, vault: Vault) -> None:
     Raises:
         StateError: The secrets in this database were sealed with another key.
     """
-    bound = await read_fact(connection, _VAULT)
+    bound = await bound_key(connection)
     if bound is None:
         await write_fact(connection, _VAULT, vault.key_id)
     elif bound != vault.key_id:

@@ -5,7 +5,7 @@
 2. A database without tables gets all of them at once and the mark `HEAD`.
 3. One marked `HEAD` is left alone.
 4. Another mark goes to alembic, which is imported only then (D6); a mark it does not know was set
-   by a newer program, and the start is refused.
+   by a newer program, and the start is refused. `INCOMPLETE` is one that no program knows.
 """
 
 import sqlite3
@@ -23,8 +23,10 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    update,
 )
 from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from grokgate.errors import StateError, StoreUnavailable
 from grokgate.storage.tables import metadata
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 HEAD: Final = "0005"
 """Revision of the tables in `tables`; a test compares it with the migrations."""
+INCOMPLETE: Final = "incomplete"
+"""In place of a revision, as long as a database is being filled from another one."""
 
 _MAGIC: Final = b"SQLite format 3\x00"
 _FIXED: Final = bytes([64, 32, 32])
@@ -93,14 +97,44 @@ def bring_up_to_date(connection: Connection, revision: str | None, name: str) ->
     """Make or migrate the schema inside the transaction of *connection*; *name* is for messages.
 
     Raises:
-        StateError: The database is newer than this program; nothing was changed.
+        StateError: The database is newer than this program, or incomplete; nothing was changed.
     """
     if revision is None:
         metadata.create_all(connection, checkfirst=False)
         _mark.create(connection)
         connection.execute(insert(_mark).values(version_num=HEAD))
     elif revision != HEAD:
-        _upgrade(connection, revision, name)
+        check_revision(revision, name)
+        _upgrade(connection)
+
+
+async def mark(connection: AsyncConnection, revision: str) -> None:
+    """Write the mark of a database that has one."""
+    await connection.execute(update(_mark).values(version_num=revision))
+
+
+def remove_all(connection: Connection) -> None:
+    """Remove all tables, as if nothing had ever been stored."""
+    metadata.drop_all(connection)
+    _mark.drop(connection)
+
+
+def check_revision(revision: str, name: str) -> None:
+    """Make sure that this program knows the mark *revision*; *name* is for messages.
+
+    Raises:
+        StateError: The database is incomplete, or was made by a newer program.
+    """
+    if revision == INCOMPLETE:
+        raise StateError(
+            f"{name} is incomplete: the move or the restore that fills it was interrupted. Run "
+            "that again."
+        )
+    if revision != HEAD and revision not in known_revisions():
+        raise StateError(
+            f"{name} has the schema {revision!r}, which this program does not know: a newer one "
+            "made it. Start that one, or restore a backup made with this one."
+        )
 
 
 def known_revisions() -> frozenset[str]:
@@ -120,16 +154,11 @@ def _config() -> "Config":
     return config
 
 
-def _upgrade(connection: Connection, revision: str, name: str) -> None:
+def _upgrade(connection: Connection) -> None:
     # Alembic takes a second to import, and almost no start needs it.
     from alembic import command  # noqa: PLC0415 - see above
 
     config = _config()
-    if revision not in known_revisions():
-        raise StateError(
-            f"{name} has the schema {revision!r}, which this program does not know: a newer one "
-            "made it. Start that one, or restore a backup made with this one."
-        )
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 

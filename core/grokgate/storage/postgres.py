@@ -28,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from grokgate.errors import StateError, StoreUnavailable
 from grokgate.storage.backend import BUSY_TIMEOUT_MS, READERS, Kind, Write
-from grokgate.storage.meta import write_fact
+from grokgate.storage.meta import HOLDER, write_fact
 from grokgate.storage.migrate import stored_revision
 from grokgate.storage.tables import meta
 from grokgate.upstream import Secret
@@ -60,8 +60,6 @@ _REFUSALS: Final = {
 """What to tell of a start that fails, by the beginning of the SQLSTATE."""
 
 _HELD: Final = "lock_held"
-_HOLDER: Final = "holder"
-"""Fact of the installation: the process that had the lock last."""
 LOCK_KEY: Final = "1735552375, hashtext(coalesce(current_schema(), ''))"
 """Names the lock: a number of ours, and the schema that the tables lie in."""
 _TRY: Final = text(f"SELECT pg_try_advisory_lock({LOCK_KEY})")
@@ -192,7 +190,7 @@ class PostgreSQL:
         """Take the lock again if the connection was lost; leave our mark at the first time."""
         async with write() as connection:
             if not self._is_marked:
-                await write_fact(connection, _HOLDER, self._id.encode())
+                await write_fact(connection, HOLDER, self._id.encode())
         self._is_marked = True
 
     async def _ping(self, log: Any) -> None:
@@ -310,5 +308,5 @@ def _look(connection: Connection) -> str | None:
 
 
 def _last_holder(connection: Connection) -> str | None:
-    found = connection.execute(select(meta.c.value).where(meta.c.key == _HOLDER)).scalar()
+    found = connection.execute(select(meta.c.value).where(meta.c.key == HOLDER)).scalar()
     return None if found is None else bytes(found).decode()

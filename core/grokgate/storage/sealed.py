@@ -8,7 +8,9 @@ from sqlalchemy import Column, Table, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from grokgate.storage.batch import execute_many
+from grokgate.storage.meta import bound_key
 from grokgate.storage.tables import idempotent_replies, object_values, stored_settings, tokens
+from grokgate.vault import Vault
 
 Sealed: TypeAlias = Literal["tokens", "replies", "objects", "settings"]
 """What is sealed."""
@@ -74,11 +76,22 @@ async def exchange_sealed(
     await execute_many(connection, statement, values)
 
 
+async def is_opened_by(connection: AsyncConnection, vault: Vault) -> bool:
+    """Tell whether the keys of *vault* open everything, and are those of this installation."""
+    sealing: set[bytes] = set()
+    for table, _ in _TABLES.values():
+        key_id = func.substr(table.c.sealed, *KEY_ID_AT, type_=table.c.sealed.type)
+        sealing.update((await connection.execute(select(key_id).distinct())).scalars())
+    return await bound_key(connection) in {None, vault.key_id} and sealing <= vault.key_ids
+
+
 _TABLES: Final[dict[Sealed, tuple[Table, Column[str | bytes]]]] = {
     "tokens": (tokens, tokens.c.id),
     "replies": (idempotent_replies, idempotent_replies.c.identity),
     "objects": (object_values, object_values.c.identity),
     "settings": (stored_settings, stored_settings.c.key),
 }
+KEY_ID_AT: Final = (2, 8)
+"""Where something sealed names its key: first byte, from 1, and how many (see `grokgate.vault`)."""
 SEALED_TABLES: Final = tuple(table.name for table, _ in _TABLES.values())
 """Those with a column ``sealed``."""

@@ -12,6 +12,7 @@ from structlog.testing import CapturingLogger
 from grokgate.media import ByteStore, Cleaning, Files, Pictures
 from grokgate.plugin import MediaRef
 from grokgate.settings.media import CacheSettings, FilesSettings, QuotaSettings
+from grokgate.settings.startup import StorageSettings
 from grokgate.storage import Database
 from grokgate.storage.media import MediaKind
 from grokgate.testing import FakeClock
@@ -32,6 +33,7 @@ class Snapshot:
         self.cache = CacheSettings()
         self.files = FilesSettings()
         self.quota = QuotaSettings()
+        self.storage = StorageSettings()
 
 
 class Library:

@@ -7,7 +7,7 @@ import pytest
 
 from core.media.bucket import Bucket, bucket
 from core.media.library import MB, one, whole
-from grokgate.errors import StoreUnavailable
+from grokgate.errors import StateError, StoreUnavailable
 from grokgate.media import ByteStore
 from grokgate.testing.server import serving
 
@@ -64,6 +64,21 @@ async def test_a_bucket_that_does_not_answer_is_told() -> None:
 
     with pytest.raises(StoreUnavailable):
         await ByteStore(client).read(KEY, start=0, end=1)
+
+
+async def test_check_of_a_bucket_leaves_nothing() -> None:
+    async with bucket() as (kept, client):
+        await ByteStore(client).check()
+
+    assert (kept.objects, kept.uploads) == ({}, {})
+
+
+async def test_check_of_a_bucket_that_does_not_answer_says_what_to_correct() -> None:
+    async with bucket() as (_, client):
+        pass
+
+    with pytest.raises(StateError, match=r"storage\.media_url cannot be written \(GenericError\)"):
+        await ByteStore(client).check()
 
 
 async def test_a_bucket_is_named_by_its_address(

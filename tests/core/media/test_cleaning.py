@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.media.library import MB, PNG, Library
-from grokgate.errors import ObjectNotFound
+from grokgate.errors import ObjectNotFound, StateError
 from grokgate.media.cleaning import last_midnight
 from grokgate.storage.media import MediaKind
 from grokgate.testing import FakeClock
@@ -185,3 +185,15 @@ def place(path: Path, *, age_s: float) -> None:
     path.write_bytes(PNG)
     changed = path.stat().st_mtime - age_s
     os.utime(path, (changed, changed))
+
+
+async def test_start_is_refused_while_a_place_of_its_own_cannot_be_written(
+    library: Library,
+) -> None:
+    library.change("storage", media_url=str(library.folder))
+    await library.cleaning.begin()
+    library.folder.rename(library.folder.with_name("gone"))
+    library.folder.touch()
+
+    with pytest.raises(StateError, match=r"storage\.media_url cannot be written"):
+        await library.cleaning.begin()

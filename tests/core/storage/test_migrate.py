@@ -37,7 +37,7 @@ async def _migrate(path: Path) -> None:
     """Run every step of alembic on an empty file, as from a database before the first one."""
     database = Database(path)
     async with database.write() as connection:
-        await connection.run_sync(migrate._upgrade, HEAD, path)
+        await connection.run_sync(migrate._upgrade)
     await database.aclose()
 
 

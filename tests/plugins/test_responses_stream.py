@@ -163,6 +163,16 @@ def test_reasoning_alone_is_kept_in_both_places() -> None:
     assert text(events) == "<think>\nHm\n</think>\n"
 
 
+def test_reasoning_in_both_places_waits_for_an_open_picture() -> None:
+    view = View(reasoning=True, thinking_format="both")
+    drawn = Picture(slot=0, data="YQ==", preview=True)
+    script = [drawn, ThinkingDelta(text="H"), ThinkingDelta(text="m")]
+    events = stream(script, request=asked(view=view, tools=DRAWING))
+
+    assert types(events) == ["image_generation_call", "reasoning", "message"]
+    assert text(events) == "<think>\nHm\n</think>\n"
+
+
 @pytest.mark.parametrize(
     ("finished", "reason"), [("length", "max_output_tokens"), ("refused", "content_filter")]
 )

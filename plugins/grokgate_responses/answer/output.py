@@ -58,8 +58,8 @@ class Output:
         self._picture: OpenPicture | None = None
         self._held: list[str] = []
         """Text that waits for the beginning of the answer."""
-        self._pending: list[_Pending] = []
-        """What came while a picture was open."""
+        self._pending: list[tuple[_Pending, bool]] = []
+        """What came while a picture was open, and whether it belongs to the answer."""
         self._late: list[Picture] = []
         """What waits for the end of the message."""
         self._calls: list[ToolCall] = []
@@ -103,9 +103,17 @@ class Output:
             self._write_calls()
 
     def _take(self, piece: _Pending) -> None:
-        """Write *piece* where it belongs, or keep it for later."""
+        self._place(piece, answering=self._answering)
+
+    def _place(self, piece: _Pending, *, answering: bool) -> None:
+        """Write *piece* where it belongs, or keep it for later.
+
+        Args:
+            piece: What came.
+            answering: Whether the answer had begun when it came.
+        """
         if self._picture is not None and not self._is_of_open_picture(piece):
-            self._pending.append(piece)
+            self._pending.append((piece, answering))
             return
         match piece:
             case Picture():
@@ -115,7 +123,7 @@ class Output:
             case ("reasoning", text):
                 self._think(text)
             case (_, text):
-                self._say(text)
+                self._say(text, answering=answering)
 
     def _is_of_open_picture(self, piece: _Pending) -> bool:
         slot = self._picture.slot if self._picture is not None else None
@@ -126,10 +134,10 @@ class Output:
             self._reasoning = OpenReasoning(self._out, len(self.items))
         self._reasoning.write(text)
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, *, answering: bool) -> None:
         if self._message is not None:
             self._message.write(text)
-        elif self._waits and not self._answering:
+        elif self._waits and not answering:
             self._held.append(text)
         else:
             self._end_reasoning("completed")
@@ -156,8 +164,8 @@ class Output:
         self._picture = None
         self.items.append(open_picture.end(picture))
         pending, self._pending = self._pending, []
-        for piece in pending:
-            self._take(piece)
+        for piece, answering in pending:
+            self._place(piece, answering=answering)
 
     def _give_up_pictures(self) -> None:
         while self._picture is not None:

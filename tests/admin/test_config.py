@@ -1,6 +1,7 @@
 """The settings through the admin API (F-CFG-05 to F-CFG-09, S14, S18)."""
 
 import tomllib
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import httpx
@@ -31,6 +32,14 @@ class Haiku:
     @hookimpl
     def grokgate_settings(self) -> type[Settings]:
         return HaikuSettings
+
+
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """A gateway for what is looked at or refused."""
+    del anyio_backend
+    async with running_gateway(Haiku()) as gw:
+        yield gw
 
 
 def give_password(running: RunningGateway) -> None:
@@ -105,20 +114,20 @@ async def test_unknown_key_is_a_warning() -> None:
     ids=["bad value", "fixed at start", "set elsewhere", "mask of nothing"],
 )
 async def test_refused_change_saves_nothing(
-    patch: dict[str, Any], status: int, code: str, param: str
+    shared: RunningGateway, patch: dict[str, Any], status: int, code: str, param: str
 ) -> None:
-    async with running_gateway() as gw, gw.operator() as admin:
-        before = gw.gateway.settings.snapshot
+    before = shared.gateway.settings.snapshot
+    async with shared.operator() as admin:
         reply = await admin.post("/config", json=patch)
 
-        assert reply.status_code == status
-        assert (reply.json()["error"]["code"], reply.json()["error"]["param"]) == (code, param)
-        assert reply.json()["detail"]
-        assert gw.gateway.settings.snapshot is before
+    assert reply.status_code == status
+    assert (reply.json()["error"]["code"], reply.json()["error"]["param"]) == (code, param)
+    assert reply.json()["detail"]
+    assert shared.gateway.settings.snapshot is before
 
 
-async def test_body_that_is_nested_too_deeply_is_refused() -> None:
-    async with running_gateway() as gw, gw.operator() as admin:
+async def test_body_that_is_nested_too_deeply_is_refused(shared: RunningGateway) -> None:
+    async with shared.operator() as admin:
         body = '{"a":' * 100_000 + "1" + "}" * 100_000
         reply = await admin.post(
             "/config", content=body, headers={"content-type": "application/json"}
@@ -201,8 +210,8 @@ async def test_other_changes_are_audited_with_both_values() -> None:
     assert len(second["detail"]["app.app_url"]["to"]) == 200
 
 
-async def test_schema_describes_a_setting() -> None:
-    async with running_gateway(Haiku()) as gw, gw.operator() as admin:
+async def test_schema_describes_a_setting(shared: RunningGateway) -> None:
+    async with shared.operator() as admin:
         found = (await fields(admin))["plugins.haiku.lines"]
 
     assert found == {
@@ -227,8 +236,8 @@ async def test_schema_describes_a_setting() -> None:
     }
 
 
-async def test_schema_has_each_section_once_with_its_owner() -> None:
-    async with running_gateway(Haiku()) as gw, gw.operator() as admin:
+async def test_schema_has_each_section_once_with_its_owner(shared: RunningGateway) -> None:
+    async with shared.operator() as admin:
         schema = (await admin.get("/config/schema")).json()
     owners = {part["name"]: part["owner"] for part in schema["sections"]}
 
@@ -240,8 +249,8 @@ async def test_schema_has_each_section_once_with_its_owner() -> None:
     }
 
 
-async def test_schema_tells_what_cannot_be_changed_and_why() -> None:
-    async with running_gateway() as gw, gw.operator() as admin:
+async def test_schema_tells_what_cannot_be_changed_and_why(shared: RunningGateway) -> None:
+    async with shared.operator() as admin:
         found = await fields(admin)
 
     assert found["server.port"]["startup"]
@@ -270,21 +279,21 @@ async def test_file_is_exported_after_the_password() -> None:
         assert ("config.export", "") in await audit_lines(admin)
 
 
-async def test_no_upstream_tells_of_fingerprints() -> None:
-    async with running_gateway() as gw, gw.operator() as admin:
+async def test_no_upstream_tells_of_fingerprints(shared: RunningGateway) -> None:
+    async with shared.operator() as admin:
         reply = (await admin.get("/config/impersonate")).json()
 
     assert reply == {"targets": [], "aliases": {}, "settings": {}, "warnings": []}
 
 
-async def test_change_without_a_credential_is_refused() -> None:
-    async with running_gateway() as gw, gw.operator() as admin:
+async def test_change_without_a_credential_is_refused(shared: RunningGateway) -> None:
+    async with shared.operator() as admin:
         body = msgspec.json.encode({"grok": {"timeout": 90}})
-        foreign = await gw.client.post("/api/v1/admin/config", content=body)
+        foreign = await shared.client.post("/api/v1/admin/config", content=body)
         missing = await admin.post("/config", content=body, headers={"authorization": ""})
 
-        assert (foreign.status_code, missing.status_code) == (401, 401)
-        assert gw.gateway.settings.snapshot.grok.timeout == 120
+    assert (foreign.status_code, missing.status_code) == (401, 401)
+    assert shared.gateway.settings.snapshot.grok.timeout == 120
 
 
 async def test_new_password_is_kept_as_a_hash() -> None:

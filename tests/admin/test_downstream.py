@@ -138,6 +138,7 @@ async def test_calls_of_the_day_are_counted_by_switch() -> None:
     async with running_gateway(Haiku()) as gw, gw.operator() as admin:
         await gw.client.get("/v1/files")
         await gw.client.get("/v1/files/file-none")
+        await gw.gateway.request_log.flush()
         found = await rows(admin)
 
     assert (found["enable_files"]["calls_day"], found["enable_files"]["failed_day"]) == (2, 1)

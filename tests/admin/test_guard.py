@@ -37,14 +37,27 @@ class Page:
         return await self._gw.client.request(method, BASE + path, headers=sent, **more)
 
 
-@pytest.fixture
-async def gw() -> AsyncIterator[RunningGateway]:
+@pytest.fixture(scope="module")
+async def gw(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """A gateway whose settings no test changes."""
+    del anyio_backend
     async with running_gateway(settings={"app.app_key": PASSWORD}) as running:
         yield running
 
 
 @pytest.fixture
 async def page(gw: RunningGateway) -> Page:
+    return await log_in(gw)
+
+
+@pytest.fixture
+async def other_gw() -> AsyncIterator[RunningGateway]:
+    """One whose settings may be changed."""
+    async with running_gateway(settings={"app.app_key": PASSWORD}) as running:
+        yield running
+
+
+async def log_in(gw: RunningGateway) -> Page:
     reply = await gw.client.post(f"{BASE}/login", json={"password": PASSWORD})
     gw.client.cookies.clear()
     return Page(gw, reply.json())
@@ -130,8 +143,9 @@ async def test_the_same_origin_may_change(page: Page, headers: dict[str, str | N
     assert reply.status_code == 200
 
 
-async def test_the_public_address_is_an_origin_too(page: Page, gw: RunningGateway) -> None:
-    await gw.change(app={"app_url": "https://gate.example"})
+async def test_the_public_address_is_an_origin_too(other_gw: RunningGateway) -> None:
+    page = await log_in(other_gw)
+    await other_gw.change(app={"app_url": "https://gate.example"})
     reply = await page.send("POST", "/ticket", headers={"origin": "https://gate.example"})
 
     assert reply.status_code == 200
@@ -205,17 +219,19 @@ async def test_a_foreign_page_cannot_try_passwords(gw: RunningGateway) -> None:
     assert (reply.status_code, reply.json()["error"]["code"]) == (403, "csrf_failed")
 
 
-async def test_pages_of_other_origins_read_nothing_unless_listed(gw: RunningGateway) -> None:
+async def test_pages_of_other_origins_read_nothing_unless_listed(
+    other_gw: RunningGateway,
+) -> None:
     headers = {
         "authorization": f"Bearer {PASSWORD}",
         "origin": "https://console.example",
         "access-control-request-method": "POST",
     }
-    before = await gw.client.options(f"{BASE}/ticket", headers=headers)
-    await gw.change(app={"admin_cors_origins": ["https://console.example"]})
-    preflight = await gw.client.options(f"{BASE}/ticket", headers=headers)
-    reply = await gw.client.post(f"{BASE}/ticket", headers=headers)
-    other = await gw.client.post(
+    before = await other_gw.client.options(f"{BASE}/ticket", headers=headers)
+    await other_gw.change(app={"admin_cors_origins": ["https://console.example"]})
+    preflight = await other_gw.client.options(f"{BASE}/ticket", headers=headers)
+    reply = await other_gw.client.post(f"{BASE}/ticket", headers=headers)
+    other = await other_gw.client.post(
         f"{BASE}/ticket", headers={**headers, "origin": "https://b.example"}
     )
 
@@ -253,14 +269,14 @@ async def test_metrics_and_the_description_are_for_operators(
         assert (await gw.client.get(path, headers=operator)).status_code == 200
 
 
-async def test_the_description_follows_the_switches(gw: RunningGateway, page: Page) -> None:
-    operator = {"authorization": f"Bearer {page.token}"}
-    before = await gw.client.get("/openapi.json", headers=operator)
-    same = await gw.client.get(
+async def test_the_description_follows_the_switches(other_gw: RunningGateway) -> None:
+    operator = {"authorization": f"Bearer {(await log_in(other_gw)).token}"}
+    before = await other_gw.client.get("/openapi.json", headers=operator)
+    same = await other_gw.client.get(
         "/openapi.json", headers={**operator, "if-none-match": before.headers["etag"]}
     )
-    await gw.change(downstream={"enable_files": False})
-    after = await gw.client.get("/openapi.json", headers=operator)
+    await other_gw.change(downstream={"enable_files": False})
+    after = await other_gw.client.get("/openapi.json", headers=operator)
 
     assert same.status_code == 304
     assert f"{BASE}/login" in after.json()["paths"]

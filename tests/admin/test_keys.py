@@ -34,6 +34,14 @@ async def admin(gw: RunningGateway) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """A gateway for keys that are refused, or whose requests are."""
+    del anyio_backend
+    async with running_gateway(grokgate_chat) as running:
+        yield running
+
+
 async def make(admin: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
     reply = await admin.post("/keys", json=fields)
     assert reply.status_code == 200, reply.text
@@ -81,13 +89,15 @@ async def test_use_and_rest_of_today_are_told(gw: RunningGateway, admin: httpx.A
     [{"chat_limit": 5}, {"limits": {"chat_per_day": 5}}],
     ids=["column", "limits"],
 )
-async def test_limits_have_two_spellings(admin: httpx.AsyncClient, limits: Any) -> None:
-    assert (await make(admin, **limits))["chat_limit"] == 5
+async def test_limits_have_two_spellings(shared: RunningGateway, limits: Any) -> None:
+    async with shared.operator() as admin:
+        assert (await make(admin, **limits))["chat_limit"] == 5
 
 
-async def test_limit_that_nobody_knows_is_refused(admin: httpx.AsyncClient) -> None:
+async def test_limit_that_nobody_knows_is_refused(shared: RunningGateway) -> None:
     body = {"name": "limited", "limits": {"requests_per_day": 3}}
-    reply = await admin.post("/keys", json=body)
+    async with shared.operator() as admin:
+        reply = await admin.post("/keys", json=body)
 
     assert (reply.status_code, "requests_per_day" in reply.text) == (400, True)
 
@@ -221,12 +231,13 @@ async def left_of(gw: RunningGateway, key_id: str) -> dict[str, int]:
     ],
 )
 async def test_terms_of_a_key_are_kept(
-    gw: RunningGateway, admin: httpx.AsyncClient, fields: Any, status: int, code: str
+    shared: RunningGateway, fields: Any, status: int, code: str
 ) -> None:
     if "allowed_endpoints" in fields:
         fields = {"allowed_endpoints": ["files"]}
-    made = await make(admin, **fields)
-    reply = await ask(gw, made["key"])
+    async with shared.operator() as admin:
+        made = await make(admin, **fields)
+    reply = await ask(shared, made["key"])
 
     assert (reply.status_code, reply.json()["error"]["code"]) == (status, code)
 
@@ -272,9 +283,10 @@ async def test_exceeded_quota_has_the_contracts_shape(
     ],
 )
 async def test_what_cannot_be_kept_is_refused(
-    admin: httpx.AsyncClient, fields: Any, param: str
+    shared: RunningGateway, fields: Any, param: str
 ) -> None:
-    reply = await admin.post("/keys", json=fields)
+    async with shared.operator() as admin:
+        reply = await admin.post("/keys", json=fields)
 
     assert (reply.status_code, reply.json()["error"]["param"]) == (400, param)
 

@@ -1,3 +1,4 @@
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,17 @@ async def read(gw: RunningGateway, **query: Any) -> Any:
         return await admin.get("/logs/tail", params=query)
 
 
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """A gateway with a log file and 620 requests, for what only looks."""
+    del anyio_backend
+    async with running_gateway(grokgate_chat) as gw:
+        write(gw.gateway.options.log_dir, "app.log", EVENT)
+        for number in range(620):
+            gw.gateway.request_log.note(ENDED, Tally(request_id=f"req_{number:03}"))
+        yield gw
+
+
 async def test_files_are_listed_and_the_table_among_them() -> None:
     async with running_gateway(grokgate_chat) as gw, gw.operator() as admin:
         write(gw.gateway.options.log_dir, "app_2026-11-22.log", EVENT)
@@ -67,10 +79,8 @@ async def test_lines_are_shown_for_people() -> None:
     "name",
     ["../data/grokgate.db", "/etc/passwd", "..", ".", "", "a\\b", "a/b", "app.log/", "absent.log"],
 )
-async def test_name_that_is_no_log_file_is_not_found(name: str) -> None:
-    async with running_gateway(grokgate_chat) as gw:
-        write(gw.gateway.options.log_dir, "app.log", EVENT)
-        reply = await read(gw, file=name)
+async def test_name_that_is_no_log_file_is_not_found(shared: RunningGateway, name: str) -> None:
+    reply = await read(shared, file=name)
 
     assert reply.status_code == 404
     assert reply.json()["error"]["code"] == "not_found"
@@ -90,12 +100,10 @@ async def test_request_log_reads_like_a_file() -> None:
 
 
 @pytest.mark.parametrize(("lines", "shown"), [(1, 1), (500, 500), (501, 501), (5000, 620)])
-async def test_request_log_gives_as_many_rows_as_asked_for(lines: int, shown: int) -> None:
-    async with running_gateway(grokgate_chat) as gw:
-        for number in range(620):
-            tally = Tally(request_id=f"req_{number:03}")
-            gw.gateway.request_log.note(ENDED, tally)
-        reply = await read(gw, file="request_log", lines=lines)
+async def test_request_log_gives_as_many_rows_as_asked_for(
+    shared: RunningGateway, lines: int, shown: int
+) -> None:
+    reply = await read(shared, file="request_log", lines=lines)
 
     found = reply.json()["lines"]
     ids = [line.rpartition("request_id=")[2] for line in found]
@@ -103,9 +111,8 @@ async def test_request_log_gives_as_many_rows_as_asked_for(lines: int, shown: in
 
 
 @pytest.mark.parametrize("lines", [0, 5001])
-async def test_number_of_lines_is_bounded(lines: int) -> None:
-    async with running_gateway(grokgate_chat) as gw:
-        reply = await read(gw, file="request_log", lines=lines)
+async def test_number_of_lines_is_bounded(shared: RunningGateway, lines: int) -> None:
+    reply = await read(shared, file="request_log", lines=lines)
 
     assert reply.status_code == 400
 

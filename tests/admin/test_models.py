@@ -1,6 +1,6 @@
 """All model cards through the admin API, and the operator's own (F-MOD-06)."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import httpx
@@ -8,10 +8,18 @@ import pytest
 
 import grokgate_chat
 import grokgate_models
-from grokgate.testing import running_gateway
+from grokgate.testing import RunningGateway, running_gateway
 from grokgate.upstream import TextDelta
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """A gateway for what is looked at or refused."""
+    del anyio_backend
+    async with running_gateway(grokgate_chat) as gw:
+        yield gw
 
 
 async def rows(admin: httpx.AsyncClient) -> Mapping[str, Mapping[str, Any]]:
@@ -27,8 +35,8 @@ async def ask(client: httpx.AsyncClient, model: str) -> httpx.Response:
     return await client.post("/v1/chat/completions", json=body)
 
 
-async def test_card_is_told_with_origin_wires_and_cost() -> None:
-    async with running_gateway(grokgate_chat) as gw, gw.operator() as admin:
+async def test_card_is_told_with_origin_wires_and_cost(shared: RunningGateway) -> None:
+    async with shared.operator() as admin:
         row = (await rows(admin))["grok-4.1-thinking"]
 
     assert (row["origin"], row["offered"], row["obstacle"]) == ("chat", True, None)
@@ -99,17 +107,19 @@ async def test_alias_leads_to_its_model() -> None:
     ],
     ids=["id taken", "like nothing", "says too little", "hides nothing", "name taken", "no model"],
 )
-async def test_clash_is_refused_and_nothing_saved(change: dict[str, Any], param: str) -> None:
-    async with running_gateway(grokgate_chat) as gw, gw.operator() as admin:
+async def test_clash_is_refused_and_nothing_saved(
+    shared: RunningGateway, change: dict[str, Any], param: str
+) -> None:
+    async with shared.operator() as admin:
         reply = await admin.post("/models", json=change)
 
-        assert (reply.status_code, reply.json()["error"]["code"]) == (400, "invalid_config")
-        assert reply.json()["error"]["param"] == param
-        assert gw.gateway.settings.snapshot.models.add == ()
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "invalid_config")
+    assert reply.json()["error"]["param"] == param
+    assert shared.gateway.settings.snapshot.models.add == ()
 
 
-async def test_field_that_no_card_has_is_refused() -> None:
-    async with running_gateway(grokgate_chat) as gw, gw.operator() as admin:
+async def test_field_that_no_card_has_is_refused(shared: RunningGateway) -> None:
+    async with shared.operator() as admin:
         reply = await admin.post("/models", json={"add": [{"id": "x", "prompt": "be evil"}]})
 
     assert reply.status_code == 400

@@ -1,6 +1,6 @@
 """Calls of the scripts for the predecessor whose base is ``/admin/api``, replayed."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 
 import msgspec
 import pytest
@@ -32,6 +32,14 @@ class Web:
         return [msgspec.structs.replace(FakeUpstream().spec(), pools=pools, clean=clean)]
 
 
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """A gateway without accounts, for what only looks."""
+    del anyio_backend
+    async with running_gateway(Web(), tokens={}) as gateway:
+        yield gateway
+
+
 async def _import(gateway: RunningGateway) -> None:
     accounts = {"basic": [{"token": FIRST, "use_count": 7, "tags": ["x"]}], "super": [SECOND]}
     await gateway.gateway.tokens.import_text(msgspec.json.encode(accounts))
@@ -42,14 +50,13 @@ def _records(gateway: RunningGateway) -> dict[str, TokenRecord]:
 
 
 @pytest.mark.parametrize("path", ["verify", "config", "storage", "status"])
-async def test_looks_are_answered(path: str) -> None:
-    async with running_gateway(Web(), tokens={}) as gateway, gateway.operator() as admin:
+async def test_looks_are_answered(shared: RunningGateway, path: str) -> None:
+    async with shared.operator() as admin:
         assert (await admin.get(f"{BASE}/{path}")).status_code == 200
 
 
-async def test_key_of_a_client_opens_nothing() -> None:
-    async with running_gateway(Web(), tokens={}) as gateway:
-        assert (await gateway.client.get(f"{BASE}/tokens")).status_code == 401
+async def test_key_of_a_client_opens_nothing(shared: RunningGateway) -> None:
+    assert (await shared.client.get(f"{BASE}/tokens")).status_code == 401
 
 
 async def test_accounts_are_listed_flat_and_masked() -> None:
@@ -134,6 +141,6 @@ async def test_accounts_are_switched_off() -> None:
     assert states == {"disabled"}
 
 
-async def test_sync_has_no_effect() -> None:
-    async with running_gateway(Web(), tokens={}) as gateway, gateway.operator() as admin:
+async def test_sync_has_no_effect(shared: RunningGateway) -> None:
+    async with shared.operator() as admin:
         assert (await admin.post(f"{BASE}/sync")).json()["changed"] is False

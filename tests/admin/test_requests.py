@@ -1,5 +1,6 @@
 import csv
 import io
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -37,6 +38,18 @@ async def read(gw: RunningGateway, **query: Any) -> dict[str, Any]:
     return found
 
 
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """A gateway that was asked four times, for what only looks."""
+    del anyio_backend
+    async with running_gateway(grokgate_chat) as gw:
+        note(gw, 1, endpoint="GET /v1/models")
+        note(gw, 2, model="grok-3", caller=Caller(key_id="k2", name="second"))
+        note(gw, 3, status=429)
+        note(gw, 4, error="upstream_error", caller=None)
+        yield gw
+
+
 async def test_request_is_listed_once_it_is_answered() -> None:
     upstream = FakeUpstream([TextDelta(text="Hi")])
     async with running_gateway(grokgate_chat, upstream=upstream) as gw:
@@ -69,13 +82,10 @@ async def test_request_is_listed_once_it_is_answered() -> None:
         ({"model": "%"}, []),
     ],
 )
-async def test_rows_are_filtered(query: dict[str, Any], numbers: list[int]) -> None:
-    async with running_gateway(grokgate_chat) as gw:
-        note(gw, 1, endpoint="GET /v1/models")
-        note(gw, 2, model="grok-3", caller=Caller(key_id="k2", name="second"))
-        note(gw, 3, status=429)
-        note(gw, 4, error="upstream_error", caller=None)
-        found = await read(gw, **query)
+async def test_rows_are_filtered(
+    shared: RunningGateway, query: dict[str, Any], numbers: list[int]
+) -> None:
+    found = await read(shared, **query)
 
     assert sorted(item["request_id"] for item in found["items"]) == [f"req_{n}" for n in numbers]
 
@@ -130,8 +140,8 @@ async def test_failure_is_told_with_its_attempts_and_decisions() -> None:
     assert reply["story"]["decisions"][0]["chosen"].startswith("tok_")
 
 
-async def test_unknown_request_is_not_found() -> None:
-    async with running_gateway(grokgate_chat) as gw, gw.operator() as admin:
+async def test_unknown_request_is_not_found(shared: RunningGateway) -> None:
+    async with shared.operator() as admin:
         reply = await admin.get("/requests/req_absent")
 
     assert reply.status_code == 404
@@ -148,8 +158,10 @@ async def test_operators_own_requests_are_not_listed() -> None:
 @pytest.mark.parametrize(
     "query", [{"limit": 501}, {"limit": 0}, {"status": 99}, {"since": -1}, {"format": "xml"}]
 )
-async def test_query_that_makes_no_sense_is_refused(query: dict[str, Any]) -> None:
-    async with running_gateway(grokgate_chat) as gw, gw.operator() as admin:
+async def test_query_that_makes_no_sense_is_refused(
+    shared: RunningGateway, query: dict[str, Any]
+) -> None:
+    async with shared.operator() as admin:
         reply = await admin.get("/requests", params=query)
 
     assert reply.status_code == 400

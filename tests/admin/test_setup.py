@@ -39,7 +39,7 @@ async def started(
         yield
 
     async with gateway.run():
-        app: Any = create_app(gateway, life=life, admin=AdminApi(gateway))
+        app: Any = create_app(gateway, life=life, admin=AdminApi(gateway, older=False))
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url="http://gateway.test"
         ) as client:

@@ -1,7 +1,7 @@
 """Operators try out proxies, cookies, fingerprints and webhooks (F-UI-52)."""
 
 import socket
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any
 
 import anyio
@@ -45,6 +45,14 @@ class Web:
         return {"impersonate": shown, **self._described}
 
 
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """A gateway whose upstream tells of its settings, for what only tries."""
+    del anyio_backend
+    async with running_gateway(Web()) as gw:
+        yield gw
+
+
 async def add_account(gw: RunningGateway) -> None:
     await gw.gateway.tokens.import_text('{"ssoBasic": [{"token": "t1"}]}')
 
@@ -53,8 +61,8 @@ def codes(reply: httpx.Response) -> list[str]:
     return [found["code"] for found in reply.json()["findings"]]
 
 
-async def test_fingerprint_is_told_in_both_languages() -> None:
-    async with running_gateway(Web()) as gw, gw.operator() as admin:
+async def test_fingerprint_is_told_in_both_languages(shared: RunningGateway) -> None:
+    async with shared.operator() as admin:
         reply = await admin.post("/test/fingerprint", json={})
     (found,) = reply.json()["findings"]
 
@@ -65,12 +73,12 @@ async def test_fingerprint_is_told_in_both_languages() -> None:
     }
 
 
-async def test_fingerprint_that_is_not_saved_can_be_tried() -> None:
-    async with running_gateway(Web()) as gw, gw.operator() as admin:
+async def test_fingerprint_that_is_not_saved_can_be_tried(shared: RunningGateway) -> None:
+    async with shared.operator() as admin:
         reply = await admin.post("/test/fingerprint", json={"value": "chrome999"})
 
-        assert codes(reply) == ["fingerprint_other"]
-        assert gw.gateway.settings.snapshot.get(WebSettings).browser == "chrome136"
+    assert codes(reply) == ["fingerprint_other"]
+    assert shared.gateway.settings.snapshot.get(WebSettings).browser == "chrome136"
 
 
 async def test_names_of_the_bundled_upstream_are_resolved() -> None:
@@ -138,8 +146,10 @@ async def test_proxy_that_is_not_there_is_told() -> None:
         "http://",
     ],
 )
-async def test_proxy_typed_in_cannot_explore_the_network(value: str) -> None:
-    async with running_gateway(Web()) as gw, gw.operator() as admin:
+async def test_proxy_typed_in_cannot_explore_the_network(
+    shared: RunningGateway, value: str
+) -> None:
+    async with shared.operator() as admin:
         reply = await admin.post("/test/proxy", json={"value": value})
 
     assert (reply.status_code, reply.json()["error"]["param"]) == (400, "value")
@@ -155,16 +165,16 @@ async def test_password_of_a_proxy_is_not_repeated() -> None:
     assert "hunter2secret" not in reply.text + lines.text
 
 
-async def test_webhook_without_an_address_is_refused_in_words() -> None:
-    async with running_gateway() as gw, gw.operator() as admin:
+async def test_webhook_without_an_address_is_refused_in_words(shared: RunningGateway) -> None:
+    async with shared.operator() as admin:
         reply = await admin.post("/test/webhook", json={})
 
     assert reply.status_code == 400
     assert "webhooks.urls" in reply.json()["detail"]
 
 
-async def test_kind_without_a_body_is_tried() -> None:
-    async with running_gateway(Web()) as gw, gw.operator() as admin:
+async def test_kind_without_a_body_is_tried(shared: RunningGateway) -> None:
+    async with shared.operator() as admin:
         reply = await admin.post("/test/fingerprint")
 
     assert (reply.status_code, codes(reply)) == (200, ["fingerprint"])
@@ -182,8 +192,8 @@ async def test_webhook_on_a_private_address_is_told_what_permits_it() -> None:
     )
 
 
-async def test_other_kinds_are_refused() -> None:
-    async with running_gateway() as gw, gw.operator() as admin:
+async def test_other_kinds_are_refused(shared: RunningGateway) -> None:
+    async with shared.operator() as admin:
         reply = await admin.post("/test/everything", json={})
 
     assert (reply.status_code, reply.json()["error"]["param"]) == (400, "kind")

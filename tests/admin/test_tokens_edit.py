@@ -1,6 +1,7 @@
 """Adding, changing and deleting accounts: only what was asked for changes."""
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
@@ -14,6 +15,14 @@ pytestmark = pytest.mark.anyio
 
 FIRST = "credential-of-account-aaaaa1"
 SECOND = "credential-of-account-aaaaa2"
+
+
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """A gateway with one account, for requests that are refused."""
+    del anyio_backend
+    async with running_gateway(tokens={"a": 5}) as gateway:
+        yield gateway
 
 
 async def _import(gateway: RunningGateway, **record: Any) -> TokenRecord:
@@ -64,8 +73,8 @@ async def test_new_credential_that_is_none_is_refused() -> None:
         assert _only(gateway) == before
 
 
-async def test_add_to_an_unknown_pool_is_refused() -> None:
-    async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
+async def test_add_to_an_unknown_pool_is_refused(shared: RunningGateway) -> None:
+    async with shared.operator() as admin:
         reply = await admin.post("/tokens/add", json={"tokens": [FIRST], "pool": "ssoFoo"})
 
     assert (reply.status_code, reply.json()["error"]["param"]) == (400, "pool")
@@ -109,12 +118,12 @@ async def test_edit_of_what_was_changed_meanwhile_is_a_conflict() -> None:
         ("revision", 9),
     ],
 )
-async def test_edit_refuses(field: str, value: object) -> None:
-    async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
-        before = await _import(gateway)
+async def test_edit_refuses(shared: RunningGateway, field: str, value: object) -> None:
+    before = _only(shared)
+    async with shared.operator() as admin:
         reply = await admin.patch("/tokens/item", json={"token": before.id, field: value})
 
-        assert (reply.status_code, _only(gateway)) == (400, before)
+    assert (reply.status_code, _only(shared)) == (400, before)
 
 
 async def test_corrected_quota_counts_at_once_and_survives() -> None:
@@ -176,8 +185,8 @@ async def test_many_get_the_same_change() -> None:
 
 
 @pytest.mark.parametrize("path", ["delete", "restore", "disabled/batch"])
-async def test_bulk_routes_need_accounts(path: str) -> None:
-    async with running_gateway() as gateway, gateway.operator() as admin:
+async def test_bulk_routes_need_accounts(shared: RunningGateway, path: str) -> None:
+    async with shared.operator() as admin:
         reply = await admin.post(f"/tokens/{path}", json={"tokens": [], "disabled": True})
 
     assert (reply.status_code, reply.json()["error"]["code"]) == (400, "empty_payload")
@@ -188,12 +197,14 @@ EMPTY = [{}, {"q": " "}, {"tag": "no "}, {"pool": "", "status": None}]
 
 @pytest.mark.parametrize("filter_", EMPTY)
 @pytest.mark.parametrize("path", ["delete", "restore", "disabled/batch", "refresh", "nsfw/enable"])
-async def test_filter_that_asks_for_nothing_is_refused(path: str, filter_: Any) -> None:
-    async with running_gateway(tokens={"a": 5}) as gateway, gateway.operator() as admin:
+async def test_filter_that_asks_for_nothing_is_refused(
+    shared: RunningGateway, path: str, filter_: Any
+) -> None:
+    async with shared.operator() as admin:
         reply = await admin.post(f"/tokens/{path}", json={"filter": filter_, "disabled": True})
 
-        assert (reply.status_code, reply.json()["error"]["code"]) == (400, "empty_payload")
-        assert gateway.pool.statuses == {"a": "active"}
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "empty_payload")
+    assert shared.pool.statuses == {"a": "active"}
     assert '{"filter": {"all": true}}' in reply.json()["detail"]
 
 
@@ -278,8 +289,8 @@ async def test_changes_are_noted_without_secrets() -> None:
     assert not any(secret in trail for secret in (FIRST, SECOND))
 
 
-async def test_unknown_account_is_not_found() -> None:
-    async with running_gateway() as gateway, gateway.operator() as admin:
+async def test_unknown_account_is_not_found(shared: RunningGateway) -> None:
+    async with shared.operator() as admin:
         reply = await admin.patch("/tokens/item", json={"token": "tok_none", "note": ""})
 
     assert (reply.status_code, reply.json()["error"]["code"]) == (404, "not_found")
@@ -303,8 +314,8 @@ async def test_very_many_are_changed_and_deleted_by_jobs() -> None:
 
 
 @pytest.mark.parametrize("revision", ["x", "9" * 5000], ids=["word", "very long"])
-async def test_header_without_a_revision_is_refused(revision: str) -> None:
-    async with running_gateway(tokens={"a": 5}) as gateway, gateway.operator() as admin:
+async def test_header_without_a_revision_is_refused(shared: RunningGateway, revision: str) -> None:
+    async with shared.operator() as admin:
         body = {"token": "a", "note": "n"}
         reply = await admin.patch("/tokens/item", json=body, headers={"if-match": f'"{revision}"'})
 

@@ -1,7 +1,7 @@
 """Accounts come in and go out as files, in every form."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import closing
 from typing import Any
 
@@ -26,6 +26,15 @@ FORMS: dict[str, Any] = {
     "F": f"# mine\n{FIRST}\n'{SECOND}',\n",
     "G": [FIRST, {"token": SECOND}],
 }
+
+
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """A gateway with two accounts, for what does not change them."""
+    del anyio_backend
+    async with running_gateway(tokens={}) as gateway:
+        await gateway.gateway.tokens.import_text(f"{FIRST}\nssoSuper: {SECOND}")
+        yield gateway
 
 
 def _credentials(gateway: RunningGateway) -> list[str]:
@@ -101,8 +110,8 @@ async def test_file_comes_in() -> None:
 @pytest.mark.parametrize(
     "body", [{"text": "x", "mode": "all"}, {"text": "x", "pool": "ssoFoo"}, {"text": "x", "a": 1}]
 )
-async def test_import_refuses(body: dict[str, Any]) -> None:
-    async with running_gateway() as gateway, gateway.operator() as admin:
+async def test_import_refuses(shared: RunningGateway, body: dict[str, Any]) -> None:
+    async with shared.operator() as admin:
         assert (await admin.post("/tokens/import", json=body)).status_code == 400
 
 
@@ -128,10 +137,11 @@ async def test_export_needs_the_password_and_is_noted() -> None:
         (f"ids={FIRST}", [FIRST], "selected"),
     ],
 )
-async def test_export_holds_what_is_selected(query: str, found: Iterable[str], name: str) -> None:
-    async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
-        await gateway.gateway.tokens.import_text(f"{FIRST}\nssoSuper: {SECOND}")
-        await _allow(gateway)
+async def test_export_holds_what_is_selected(
+    shared: RunningGateway, query: str, found: Iterable[str], name: str
+) -> None:
+    async with shared.operator() as admin:
+        await _allow(shared)
         reply = await admin.get(f"/tokens/export?format=py2&{query}")
 
     assert [one["token"] for one in reply.json()["tokens"]] == list(found)
@@ -194,9 +204,11 @@ async def test_import_as_a_job_tells_what_it_came_to() -> None:
 
 
 @pytest.mark.parametrize("more", [{"pool": "nowhere"}, {"dry_run": True}, {"note": "x" * 5000}])
-async def test_import_as_a_job_is_refused_before_it_begins(more: dict[str, Any]) -> None:
-    async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
+async def test_import_as_a_job_is_refused_before_it_begins(
+    shared: RunningGateway, more: dict[str, Any]
+) -> None:
+    async with shared.operator() as admin:
         reply = await admin.post("/tokens/import/async", json={"text": FIRST, **more})
 
-        assert reply.status_code == 400
-        assert await gateway.gateway.chores.listing() == []
+    assert reply.status_code == 400
+    assert await shared.gateway.chores.listing() == []

@@ -1,5 +1,6 @@
 """The table of accounts: found, sorted and counted by the database, shown as they are now."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -20,8 +21,13 @@ ACCOUNTS: dict[str, list[dict[str, Any]]] = {
 }
 
 
-async def _fill(gateway: RunningGateway) -> None:
-    await gateway.gateway.tokens.import_text(msgspec.json.encode(ACCOUNTS))
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """A gateway with `ACCOUNTS`, for what only looks."""
+    del anyio_backend
+    async with running_gateway(tokens={}) as gateway:
+        await gateway.gateway.tokens.import_text(msgspec.json.encode(ACCOUNTS))
+        yield gateway
 
 
 def _ends(reply: httpx.Response) -> list[str]:
@@ -47,10 +53,8 @@ def _ends(reply: httpx.Response) -> list[str]:
         ("status=deleted", ""),
     ],
 )
-async def test_filter_finds(query: str, expected: str) -> None:
-    async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
-        await _fill(gateway)
-
+async def test_filter_finds(shared: RunningGateway, query: str, expected: str) -> None:
+    async with shared.operator() as admin:
         reply = await admin.get(f"/tokens/list?{query}&sort=id")
     assert sorted(_ends(reply)) == sorted(expected)
     assert reply.json()["total"] == len(expected)
@@ -60,17 +64,13 @@ async def test_filter_finds(query: str, expected: str) -> None:
     ("sort", "first"),
     [("use_count", "24"), ("-use_count", "1"), ("-quota", "4"), ("-tags", "3"), ("note", "234")],
 )
-async def test_sorts_by_any_column(sort: str, first: str) -> None:
-    async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
-        await _fill(gateway)
-
+async def test_sorts_by_any_column(shared: RunningGateway, sort: str, first: str) -> None:
+    async with shared.operator() as admin:
         assert _ends(await admin.get(f"/tokens/list?sort={sort}"))[0] in first
 
 
-async def test_counts_are_of_the_filter_and_totals_of_all() -> None:
-    async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
-        await _fill(gateway)
-
+async def test_counts_are_of_the_filter_and_totals_of_all(shared: RunningGateway) -> None:
+    async with shared.operator() as admin:
         reply = (await admin.get("/tokens/list?status=disabled&q=aaaaa")).json()
     assert (reply["total"], reply["counts"]["all"], reply["counts"]["active"]) == (0, 3, 3)
     assert reply["totals"]["pools"] == {"ssoBasic": 3, "ssoSuper": 1}
@@ -109,8 +109,8 @@ async def test_totals_follow_what_an_operator_changes() -> None:
 @pytest.mark.parametrize(
     "query", ["page_size=19", "page_size=2001", "page=0", "sort=token", "status=x"]
 )
-async def test_refuses_what_no_table_asks_for(query: str) -> None:
-    async with running_gateway() as gateway, gateway.operator() as admin:
+async def test_refuses_what_no_table_asks_for(shared: RunningGateway, query: str) -> None:
+    async with shared.operator() as admin:
         assert (await admin.get(f"/tokens/list?{query}")).status_code == 400
 
 
@@ -146,6 +146,6 @@ async def test_secrets_of_an_account_need_the_password_and_are_noted() -> None:
     assert (line["action"], line["target"]) == ("tokens.reveal", token)
 
 
-async def test_unknown_account_is_not_found() -> None:
-    async with running_gateway() as gateway, gateway.operator() as admin:
+async def test_unknown_account_is_not_found(shared: RunningGateway) -> None:
+    async with shared.operator() as admin:
         assert (await admin.get("/tokens/item?token=tok_none")).status_code == 404

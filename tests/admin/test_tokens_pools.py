@@ -1,5 +1,6 @@
 """All accounts at once: calls of the predecessors' pages and scripts, replayed."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -28,6 +29,15 @@ async def _fill(gateway: RunningGateway) -> dict[str, TokenRecord]:
     return _records(gateway)
 
 
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """A gateway with accounts, for what does not change them."""
+    del anyio_backend
+    async with running_gateway(tokens={}) as gateway:
+        await _fill(gateway)
+        yield gateway
+
+
 def _records(gateway: RunningGateway) -> dict[str, TokenRecord]:
     return {one.credential.reveal(): one for one in gateway.gateway.tokens.records.values()}
 
@@ -36,9 +46,8 @@ def _error(reply: httpx.Response) -> tuple[int, Any]:
     return reply.status_code, reply.json()["error"]["code"]
 
 
-async def test_records_are_listed_by_pool_and_masked() -> None:
-    async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
-        await _fill(gateway)
+async def test_records_are_listed_by_pool_and_masked(shared: RunningGateway) -> None:
+    async with shared.operator() as admin:
         reply = await admin.get("/tokens")
         pools = reply.json()
 
@@ -108,23 +117,23 @@ async def test_merge_deletes_nothing() -> None:
     assert reply["deleted"] == 0
 
 
-async def test_rejected_entry_keeps_all_accounts() -> None:
-    async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
-        before = await _fill(gateway)
-        body = {"ssoBasic": [{"token": "…aaaaa1", "note": "m"}]}
+async def test_rejected_entry_keeps_all_accounts(shared: RunningGateway) -> None:
+    before = _records(shared)
+    body = {"ssoBasic": [{"token": "…aaaaa1", "note": "m"}]}
+    async with shared.operator() as admin:
         reply = (await admin.post("/tokens", json=body)).json()
 
-        assert _records(gateway) == before
+    assert _records(shared) == before
     assert [one["line"] for one in reply["rejected"]] == ["ssoBasic[1]"]
 
 
 @pytest.mark.parametrize("body", [{}, {"ssoBasic": []}, {"tokens": {}}])
-async def test_empty_payload_needs_a_word(body: dict[str, Any]) -> None:
-    async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
-        before = await _fill(gateway)
+async def test_empty_payload_needs_a_word(shared: RunningGateway, body: dict[str, Any]) -> None:
+    before = _records(shared)
+    async with shared.operator() as admin:
         reply = await admin.post("/tokens", json=body)
 
-        assert (_error(reply), _records(gateway)) == ((400, "empty_payload"), before)
+    assert (_error(reply), _records(shared)) == ((400, "empty_payload"), before)
 
 
 @pytest.mark.parametrize(("body", "left"), [({}, 0), ({"ssoBasic": []}, 1)])
@@ -137,8 +146,8 @@ async def test_allowed_empty_payload_deletes(body: dict[str, Any], left: int) ->
 
 
 @pytest.mark.parametrize("body", [[], "x", {"ssoBasic": 3}])
-async def test_other_shapes_are_refused(body: object) -> None:
-    async with running_gateway() as gateway, gateway.operator() as admin:
+async def test_other_shapes_are_refused(shared: RunningGateway, body: object) -> None:
+    async with shared.operator() as admin:
         assert (await admin.post("/tokens", json=body)).status_code == 400
 
 
@@ -175,6 +184,8 @@ async def test_old_map_form_and_ids_are_understood() -> None:
         ("GET", "/tokens/auto-register/status/1"),
     ],
 )
-async def test_what_is_not_done_here_says_so(method: str, path: str) -> None:
-    async with running_gateway() as gateway, gateway.operator() as admin:
+async def test_what_is_not_done_here_says_so(
+    shared: RunningGateway, method: str, path: str
+) -> None:
+    async with shared.operator() as admin:
         assert _error(await admin.request(method, path)) == (410, "not_supported")

@@ -179,6 +179,17 @@ async def test_a_failure_before_output_is_tried_on_another_account() -> None:
     assert [asked.operation for asked in fake.asked] == ["converse", "converse"]
 
 
+async def test_a_fake_that_forgets_serves_another_test() -> None:
+    fake = FakeUpstream([TextDelta(text="because")], [TextDelta(text="left over")])
+    async with running_gateway(Asking(), upstream=fake) as gateway:
+        await gateway.client.post("/v1/ask", json=BODY)
+        fake.forget()
+        fake.add([TextDelta(text="therefore")])
+        reply = await gateway.client.post("/v1/ask", json=BODY)
+
+    assert (reply.json(), len(fake.asked)) == ({"text": "therefore"}, 1)
+
+
 async def test_being_asked_too_often_is_a_defect() -> None:
     async with running_gateway(Asking(), upstream=FakeUpstream()) as gateway:
         reply = await gateway.client.post("/v1/ask", json=BODY)

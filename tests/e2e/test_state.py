@@ -108,14 +108,13 @@ async def _found(pid: int) -> str:
 # In use
 
 
-async def test_second_start_on_a_folder_is_refused(start: Start) -> None:
-    async with start() as gateway:
-        said = await anyio.to_thread.run_sync(refused, start.folder)
+async def test_second_start_on_a_folder_is_refused(gateway: Probe, folder: Path) -> None:
+    said = await anyio.to_thread.run_sync(refused, folder)
 
-        assert "data" in said
-        assert "in use by another process" in said
-        assert "DATA_DIR" in said
-        assert await models_with(gateway, KEY) == 200
+    assert "data" in said
+    assert "in use by another process" in said
+    assert "DATA_DIR" in said
+    assert await models_with(gateway, KEY) == 200
 
 
 async def test_folder_held_by_a_command_is_refused(tmp_path: Path) -> None:
@@ -138,20 +137,17 @@ async def test_command_that_cannot_reach_the_service_leaves_its_folder_alone(sta
         assert await models_with(gateway, KEY) == 200
 
 
-async def test_port_in_use_is_refused(start: Start, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    other.mkdir()
-    async with start() as gateway:
-        port = int(gateway.service.base.rpartition(":")[2])
+async def test_port_in_use_is_refused(gateway: Probe, tmp_path: Path) -> None:
+    port = int(gateway.service.base.rpartition(":")[2])
 
-        with service(other, port=port, wait=False) as running:
-            code = await anyio.to_thread.run_sync(lambda: running.process.wait(20))
-            running.close()
+    with service(tmp_path, port=port, wait=False) as running:
+        code = await anyio.to_thread.run_sync(lambda: running.process.wait(20))
+        running.close()
 
-        assert code != 0
-        assert str(port) in running.text
-        assert "Traceback" not in running.text
-        assert await models_with(gateway, KEY) == 200
+    assert code != 0
+    assert str(port) in running.text
+    assert "Traceback" not in running.text
+    assert await models_with(gateway, KEY) == 200
 
 
 # Damaged

@@ -20,6 +20,25 @@ async def gw() -> AsyncIterator[RunningGateway]:
         yield gateway
 
 
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """A gateway for requests that are refused."""
+    del anyio_backend
+    async with running() as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="module")
+async def without(
+    anyio_backend: str, request: pytest.FixtureRequest
+) -> AsyncIterator[RunningGateway]:
+    """A gateway whose switch of the given name is off."""
+    del anyio_backend
+    async with running() as gateway:
+        await gateway.change(downstream={f"enable_{request.param}": False})
+        yield gateway
+
+
 async def test_a_file_goes_through_its_life(gw: RunningGateway) -> None:
     made = (await upload(gw)).json()
     path = f"/v1/files/{made['id']}"
@@ -90,9 +109,9 @@ async def test_an_empty_list_names_no_ids(gw: RunningGateway) -> None:
     ],
 )
 async def test_a_wrong_field_is_named(
-    gw: RunningGateway, fields: dict[str, str], expected: str, param: str
+    shared: RunningGateway, fields: dict[str, str], expected: str, param: str
 ) -> None:
-    error = (await upload(gw, fields=fields)).json()["error"]
+    error = (await upload(shared, fields=fields)).json()["error"]
 
     assert (error["code"], error["param"]) == (expected, param)
 
@@ -106,22 +125,22 @@ async def test_a_wrong_field_is_named(
         ("purpose=fun", "invalid_value"),
     ],
 )
-async def test_a_wrong_query_is_refused(gw: RunningGateway, query: str, expected: str) -> None:
-    assert code(await gw.client.get(f"/v1/files?{query}")) == (400, expected)
+async def test_a_wrong_query_is_refused(shared: RunningGateway, query: str, expected: str) -> None:
+    assert code(await shared.client.get(f"/v1/files?{query}")) == (400, expected)
 
 
-async def test_a_form_without_a_file_is_refused(gw: RunningGateway) -> None:
+async def test_a_form_without_a_file_is_refused(shared: RunningGateway) -> None:
     form = {"purpose": (None, "batch")}
 
-    assert code(await gw.client.post("/v1/files", files=form)) == (
+    assert code(await shared.client.post("/v1/files", files=form)) == (
         400,
         "missing_required_parameter",
     )
 
 
 @pytest.mark.parametrize("path", ["/v1/files", "/v1/uploads/image"])
-async def test_another_content_type_is_refused(gw: RunningGateway, path: str) -> None:
-    assert code(await gw.client.post(path, json={})) == (415, "unsupported_media_type")
+async def test_another_content_type_is_refused(shared: RunningGateway, path: str) -> None:
+    assert code(await shared.client.post(path, json={})) == (415, "unsupported_media_type")
 
 
 async def test_a_file_over_the_limit_is_refused() -> None:
@@ -171,7 +190,7 @@ async def test_plugins_open_files_and_save_media(gw: RunningGateway) -> None:
 
 
 @pytest.mark.parametrize(
-    ("switch", "method", "path"),
+    ("without", "method", "path"),
     [
         ("files", "GET", "/v1/files"),
         ("files", "POST", "/v1/files"),
@@ -184,13 +203,10 @@ async def test_plugins_open_files_and_save_media(gw: RunningGateway) -> None:
         ("files", "GET", "/images/x.png"),
         ("uploads", "POST", "/v1/uploads/image"),
     ],
+    indirect=["without"],
 )
-async def test_each_route_has_its_switch(
-    gw: RunningGateway, switch: str, method: str, path: str
-) -> None:
-    await gw.change(downstream={f"enable_{switch}": False})
-
-    assert code(await gw.client.request(method, path)) == (404, "endpoint_disabled")
+async def test_each_route_has_its_switch(without: RunningGateway, method: str, path: str) -> None:
+    assert code(await without.client.request(method, path)) == (404, "endpoint_disabled")
 
 
 async def test_no_plugin_can_claim_what_the_core_serves(gw: RunningGateway) -> None:
@@ -211,6 +227,6 @@ def handler_path(path: str) -> str:
     return path.replace("{name:str}", "{}").replace("{file_id:str}", "{}")
 
 
-async def test_other_methods_are_told_apart(gw: RunningGateway) -> None:
-    assert code(await gw.client.get("/v1/uploads/image")) == (405, "method_not_allowed")
-    assert code(await gw.client.post("/v1/uploads")) == (404, "endpoint_not_supported")
+async def test_other_methods_are_told_apart(shared: RunningGateway) -> None:
+    assert code(await shared.client.get("/v1/uploads/image")) == (405, "method_not_allowed")
+    assert code(await shared.client.post("/v1/uploads")) == (404, "endpoint_not_supported")

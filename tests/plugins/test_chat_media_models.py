@@ -1,10 +1,11 @@
 """Image and edit models through chat (F-CHAT-12)."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from grokgate.testing import picture
+from grokgate.testing import RunningGateway, picture
 from grokgate.upstream import ImageRequest, Kind, Progress
 from plugins.chat_media_world import (
     ALONE,
@@ -29,69 +30,79 @@ pytestmark = pytest.mark.anyio
 AUDIO = {"type": "input_audio", "input_audio": {"data": "aa", "format": "wav"}}
 
 
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """The gateway that tests of this file share."""
+    del anyio_backend
+    async with conversing() as running:
+        yield running
+
+
 def asked(running: Any) -> ImageRequest:
     request = running.fake.asked[-1].request
     assert isinstance(request, ImageRequest)
     return request
 
 
-async def test_picture_is_made_from_the_last_message_of_the_user() -> None:
+async def test_picture_is_made_from_the_last_message_of_the_user(running: RunningGateway) -> None:
     messages = [
         {"role": "system", "content": "You paint."},
         {"role": "user", "content": "a boat"},
         {"role": "assistant", "content": "![b](https://gone.example/b)"},
         {"role": "user", "content": "  a red kite "},
     ]
-    async with conversing([ready()]) as running:
-        reply = await chat(running, model=IMAGE, messages=messages)
-        (link,) = links_in(message_of(reply)["content"])
+    running.fake.add([ready()])
+    reply = await chat(running, model=IMAGE, messages=messages)
+    (link,) = links_in(message_of(reply)["content"])
 
-        assert asked(running).prompt == "a red kite"
-        assert reply.headers["x-grokgate-image-method"] == "legacy"
-        assert await download(running, link) == picture("a")
+    assert asked(running).prompt == "a red kite"
+    assert reply.headers["x-grokgate-image-method"] == "legacy"
+    assert await download(running, link) == picture("a")
 
 
-async def test_stream_tells_progress_and_then_the_pictures() -> None:
+async def test_stream_tells_progress_and_then_the_pictures(running: RunningGateway) -> None:
     script = [Progress(slot=0, percent=40), ready("a"), ready("b", 1)]
-    async with conversing(script) as running:
-        reply = await chat(running, model=IMAGE, stream=True, image_config={"n": 2})
+    running.fake.add(script)
+    reply = await chat(running, model=IMAGE, stream=True, image_config={"n": 2})
 
-        assert joined(reply, "reasoning_content") == "Generating image 1, 40 %\n"
-        assert len(links_in(joined(reply))) == 2
-        assert chunks_of(reply)[-1]["choices"][0]["finish_reason"] == "stop"
-        assert (running.pool.open_leases, running.gateway.permits.taken) == (0, 0)
+    assert joined(reply, "reasoning_content") == "Generating image 1, 40 %\n"
+    assert len(links_in(joined(reply))) == 2
+    assert chunks_of(reply)[-1]["choices"][0]["finish_reason"] == "stop"
+    assert (running.pool.open_leases, running.gateway.permits.taken) == (0, 0)
 
 
-async def test_image_config_is_applied() -> None:
+async def test_image_config_is_applied(running: RunningGateway) -> None:
     config = {"n": 2, "size": "1024x1024", "response_format": "b64_json"}
-    async with conversing([ready("a"), ready("b", 1)]) as running:
-        reply = await chat(running, model=IMAGE, image_config=config)
+    running.fake.add([ready("a"), ready("b", 1)])
+    reply = await chat(running, model=IMAGE, image_config=config)
 
     assert (asked(running).count, asked(running).prompt) == (2, "a red kite, aspect ratio 1:1")
     assert links_in(message_of(reply)["content"]) == [data_uri("a"), data_uri("b")]
     assert "x-grokgate-ignored" not in reply.headers
 
 
-async def test_fewer_pictures_than_asked_for_are_told() -> None:
-    async with conversing([ready()]) as running:
-        reply = await chat(running, model=IMAGE, image_config={"n": 2})
+async def test_fewer_pictures_than_asked_for_are_told(running: RunningGateway) -> None:
+    running.fake.add([ready()])
+    reply = await chat(running, model=IMAGE, image_config={"n": 2})
 
     assert reply.headers["x-grokgate-missing"] == "1"
 
 
-async def test_usage_counts_pictures_and_the_message_they_are_made_from() -> None:
-    async with conversing([ready("a"), ready("b", 1)]) as running:
-        reply = await chat(running, model=IMAGE, image_config={"n": 2})
+async def test_usage_counts_pictures_and_the_message_they_are_made_from(
+    running: RunningGateway,
+) -> None:
+    running.fake.add([ready("a"), ready("b", 1)])
+    reply = await chat(running, model=IMAGE, image_config={"n": 2})
 
     usage = reply.json()["usage"]
     assert usage["completion_tokens"] == 2 * ALONE
     assert usage["prompt_tokens"] < 10
 
 
-async def test_edit_model_changes_the_pictures_of_the_last_message() -> None:
+async def test_edit_model_changes_the_pictures_of_the_last_message(running: RunningGateway) -> None:
     messages = [*shows("c"), {"role": "assistant", "content": "Done."}, *shows("a", "b")]
-    async with conversing([ready("d")]) as running:
-        reply = await chat(running, model=EDIT, messages=messages)
+    running.fake.add([ready("d")])
+    reply = await chat(running, model=EDIT, messages=messages)
 
     read = [b"".join([piece async for piece in blob.open()]) for blob in asked(running).references]
     assert read == [picture("a"), picture("b")]
@@ -132,36 +143,39 @@ async def test_edit_model_changes_the_pictures_of_the_last_message() -> None:
         ({"model": "grok-imagine-9"}, (404, "model_not_found", "model")),
     ],
 )
-async def test_what_cannot_be_made_is_refused_unasked(fields: Any, error: Any) -> None:
-    async with conversing() as running:
-        reply = await chat(running, **{"model": IMAGE, **fields})
+async def test_what_cannot_be_made_is_refused_unasked(
+    running: RunningGateway, fields: Any, error: Any
+) -> None:
+    reply = await chat(running, **{"model": IMAGE, **fields})
 
     assert error_of(reply) == error
     assert not running.fake.asked
 
 
-async def test_moderation_is_an_error_though_there_was_progress() -> None:
+async def test_moderation_is_an_error_though_there_was_progress(running: RunningGateway) -> None:
     script = refused(Progress(slot=0, percent=40))
-    async with conversing(script, script) as running:
-        unary = await chat(running, model=IMAGE)
-        streamed = await chat(running, model=IMAGE, stream=True)
+    running.fake.add(script, script)
+    unary = await chat(running, model=IMAGE)
+    streamed = await chat(running, model=IMAGE, stream=True)
 
     assert error_of(unary) == (400, "content_policy_violation", None)
     assert chunks_of(streamed)[-1]["error"]["code"] == "content_policy_violation"
 
 
 @pytest.mark.parametrize("stream", ["true", "false"])
-async def test_refusal_before_any_news_is_an_error_of_http(stream: str) -> None:
-    async with conversing(Kind.MODERATION) as running:
-        reply = await chat(running, model=IMAGE, stream=stream)
+async def test_refusal_before_any_news_is_an_error_of_http(
+    running: RunningGateway, stream: str
+) -> None:
+    running.fake.add(Kind.MODERATION)
+    reply = await chat(running, model=IMAGE, stream=stream)
 
-        assert error_of(reply)[:2] == (400, "content_policy_violation")
-        assert running.gateway.permits.taken == 0
+    assert error_of(reply)[:2] == (400, "content_policy_violation")
+    assert running.gateway.permits.taken == 0
 
 
-async def test_no_picture_at_all_is_an_error() -> None:
-    async with conversing([Progress(slot=0, percent=40)]) as running:
-        reply = await chat(running, model=IMAGE)
+async def test_no_picture_at_all_is_an_error(running: RunningGateway) -> None:
+    running.fake.add([Progress(slot=0, percent=40)])
+    reply = await chat(running, model=IMAGE)
 
     assert error_of(reply) == (502, "image_generation_failed", None)
 

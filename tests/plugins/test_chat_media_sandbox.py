@@ -1,7 +1,6 @@
 """The OpenAI SDK in strict validation → gateway → web driver → sandbox, in every generation."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any, get_args
 
 import anyio
@@ -16,11 +15,11 @@ import grokgate_video
 import grokgate_web
 from grokgate.plugin.media.header import dimensions
 from grokgate.sandbox import AccountFixture, Protocol
-from grokgate.testing import running_gateway, running_sandbox
+from grokgate.testing import RunningGateway, running_gateway, running_sandbox
 from plugins.chat_media_world import EDIT, IMAGE, VIDEO, data_uri, links_in
 
 pytestmark = pytest.mark.anyio
-EVERY = pytest.mark.parametrize("protocol", get_args(Protocol))
+EVERY = pytest.mark.parametrize("protocol", get_args(Protocol), scope="module")
 TOKEN = "sandbox-super-1"
 PLUGINS = (grokgate_web, grokgate_chat, grokgate_responses, grokgate_images, grokgate_video)
 DRAWS: Any = [{"role": "user", "content": "Draw it.\n@sim scenario=image image=2"}]
@@ -29,9 +28,12 @@ DRAWS: Any = [{"role": "user", "content": "Draw it.\n@sim scenario=image image=2
 class World:
     """A client of a gateway in front of a sandbox, and a browser without a key."""
 
-    def __init__(self, sdk: AsyncOpenAI, browser: httpx.AsyncClient) -> None:
+    def __init__(
+        self, sdk: AsyncOpenAI, browser: httpx.AsyncClient, gateway: RunningGateway
+    ) -> None:
         self.sdk = sdk
         self.browser = browser
+        self.gateway = gateway
 
     async def chat(self, messages: Any, model: str = "grok-4", **extra: Any) -> str:
         """Return the content of an answer."""
@@ -57,8 +59,10 @@ class World:
         return reply.content
 
 
-@asynccontextmanager
-async def world(protocol: Protocol) -> AsyncIterator[World]:
+@pytest.fixture(scope="module")
+async def world(anyio_backend: str, protocol: Protocol) -> AsyncIterator[World]:
+    """That of one generation, for all tests."""
+    del anyio_backend
     accounts = [AccountFixture(token=TOKEN, tier="super")]
     async with running_sandbox(protocol=protocol, accounts=accounts) as (_, base):
         (spec,) = grokgate_web.grokgate_upstreams()
@@ -76,66 +80,69 @@ async def world(protocol: Protocol) -> AsyncIterator[World]:
                     _strict_response_validation=True,
                 ) as sdk,
             ):
-                yield World(sdk, browser)
-            assert running.pool.open_leases == 0
-            assert running.gateway.permits.taken == 0
+                yield World(sdk, browser, running)
+
+
+@pytest.fixture
+async def one(world: World) -> AsyncIterator[World]:
+    """The same; a test must leave nothing behind."""
+    yield world
+    pool, permits = world.gateway.pool, world.gateway.gateway.permits
+    with anyio.fail_after(5):
+        while pool.open_leases or permits.taken:  # noqa: ASYNC110 - nobody tells
+            await anyio.sleep(0.005)
 
 
 @EVERY
-async def test_pictures_of_a_chat_answer(protocol: Protocol) -> None:
-    async with world(protocol) as one:
-        content = await one.chat(DRAWS)
-        streamed = await one.stream(DRAWS)
-        pictures = {await one.open(link) for link in links_in(content)}
+async def test_pictures_of_a_chat_answer(one: World) -> None:
+    content = await one.chat(DRAWS)
+    streamed = await one.stream(DRAWS)
+    pictures = {await one.open(link) for link in links_in(content)}
 
     assert len(links_in(streamed)) == len(pictures) == 2
     assert all(dimensions(picture) != (0, 0) for picture in pictures)
 
 
 @EVERY
-async def test_image_model(protocol: Protocol) -> None:
+async def test_image_model(one: World) -> None:
     messages = [{"role": "user", "content": "a red kite"}]
-    async with world(protocol) as one:
-        content = await one.chat(messages, IMAGE, image_config={"n": 2})
-        streamed = await one.stream(messages, IMAGE)
-        pictures = [await one.open(link) for link in links_in(content)]
+    content = await one.chat(messages, IMAGE, image_config={"n": 2})
+    streamed = await one.stream(messages, IMAGE)
+    pictures = [await one.open(link) for link in links_in(content)]
 
     assert (len(pictures), len(links_in(streamed))) == (2, 1)
     assert all(dimensions(picture) != (0, 0) for picture in pictures)
 
 
 @EVERY
-async def test_edit_model(protocol: Protocol) -> None:
+async def test_edit_model(one: World) -> None:
     content = [
         {"type": "text", "text": "make it blue"},
         {"type": "image_url", "image_url": {"url": data_uri("a")}},
     ]
-    async with world(protocol) as one:
-        answer = await one.chat([{"role": "user", "content": content}], EDIT)
+    answer = await one.chat([{"role": "user", "content": content}], EDIT)
 
     assert len(links_in(answer)) == 1
 
 
 @EVERY
-async def test_video_model(protocol: Protocol) -> None:
-    async with world(protocol) as one:
-        content = await one.stream([{"role": "user", "content": "waves"}], VIDEO)
-        source = content.rpartition('src="')[2].partition('"')[0].replace("&amp;", "&")
-        video = await one.open(source)
+async def test_video_model(one: World) -> None:
+    content = await one.stream([{"role": "user", "content": "waves"}], VIDEO)
+    source = content.rpartition('src="')[2].partition('"')[0].replace("&amp;", "&")
+    video = await one.open(source)
 
     assert content.startswith('<video id="video"')
     assert video[4:8] == b"ftyp"
 
 
 @EVERY
-async def test_pictures_of_a_response(protocol: Protocol) -> None:
+async def test_pictures_of_a_response(one: World) -> None:
     prompt = DRAWS[0]["content"]
-    async with world(protocol) as one:
-        with anyio.fail_after(30):
-            text = await one.sdk.responses.create(model="grok-4", input=prompt)
-            items = await one.sdk.responses.create(
-                model="grok-4", input=prompt, tools=[{"type": "image_generation"}]
-            )
+    with anyio.fail_after(30):
+        text = await one.sdk.responses.create(model="grok-4", input=prompt)
+        items = await one.sdk.responses.create(
+            model="grok-4", input=prompt, tools=[{"type": "image_generation"}]
+        )
 
     drawn = [item for item in items.output if item.type == "image_generation_call"]
     assert len(links_in(text.output_text)) == 2

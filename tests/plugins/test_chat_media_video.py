@@ -1,9 +1,11 @@
 """The video model through chat (F-VID-01 to F-VID-09)."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from grokgate.testing import RunningGateway
 from grokgate.upstream import Kind, Progress, VideoRequest
 from plugins.chat_media_world import (
     ALONE,
@@ -26,24 +28,32 @@ pytestmark = pytest.mark.anyio
 STEPS = [Progress(slot=0, percent=percent) for percent in (10, 10, 42, 100)]
 
 
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """The gateway that tests of this file share."""
+    del anyio_backend
+    async with conversing() as running:
+        yield running
+
+
 def asked(running: Any) -> VideoRequest:
     request = running.fake.asked[-1].request
     assert isinstance(request, VideoRequest)
     return request
 
 
-async def test_video_is_an_element_and_progress_is_reasoning() -> None:
-    async with conversing([*STEPS, film("a")]) as running:
-        message = message_of(await chat(running, model=VIDEO))
-        source = message["content"].partition('src="')[2].partition('"')[0]
+async def test_video_is_an_element_and_progress_is_reasoning(running: RunningGateway) -> None:
+    running.fake.add([*STEPS, film("a")])
+    message = message_of(await chat(running, model=VIDEO))
+    source = message["content"].partition('src="')[2].partition('"')[0]
 
-        assert message["content"].startswith('<video id="video" controls="" preload="none" poster=')
-        assert await download(running, source.replace("&amp;", "&")) == MP4
-        assert message["reasoning_content"].splitlines() == [
-            "Generating video, 10 %",
-            "Generating video, 42 %",
-            "Generating video, 100 %",
-        ]
+    assert message["content"].startswith('<video id="video" controls="" preload="none" poster=')
+    assert await download(running, source.replace("&amp;", "&")) == MP4
+    assert message["reasoning_content"].splitlines() == [
+        "Generating video, 10 %",
+        "Generating video, 42 %",
+        "Generating video, 100 %",
+    ]
 
 
 async def test_stream_has_the_same() -> None:
@@ -58,10 +68,10 @@ async def test_stream_has_the_same() -> None:
         assert (running.pool.open_leases, running.gateway.permits.taken) == (0, 0)
 
 
-async def test_video_config_is_applied() -> None:
+async def test_video_config_is_applied(running: RunningGateway) -> None:
     config = {"aspect_ratio": "16:9", "video_length": 10, "resolution": "HD", "preset": "fun"}
-    async with conversing([film()]) as running:
-        message_of(await chat(running, model=VIDEO, messages=shows("a"), video_config=config))
+    running.fake.add([film()])
+    message_of(await chat(running, model=VIDEO, messages=shows("a"), video_config=config))
 
     request = asked(running)
     made = (request.ratio, request.seconds, request.resolution, request.preset)
@@ -69,9 +79,9 @@ async def test_video_config_is_applied() -> None:
     assert (request.prompt, len(request.references)) == ("make it", 1)
 
 
-async def test_video_that_is_not_described_is_the_usual_one() -> None:
-    async with conversing([film()]) as running:
-        message_of(await chat(running, model=VIDEO))
+async def test_video_that_is_not_described_is_the_usual_one(running: RunningGateway) -> None:
+    running.fake.add([film()])
+    message_of(await chat(running, model=VIDEO))
 
     assert (asked(running).ratio, asked(running).seconds, asked(running).preset) == (
         "3:2",
@@ -93,48 +103,47 @@ async def test_video_that_is_not_described_is_the_usual_one() -> None:
         ({"preset": "spicy"}, "unsupported_value", "video_config.preset"),
     ],
 )
-async def test_what_cannot_be_made_is_refused_unasked(config: Any, code: str, param: str) -> None:
-    async with conversing() as running:
-        reply = await chat(running, model=VIDEO, video_config=config)
+async def test_what_cannot_be_made_is_refused_unasked(
+    running: RunningGateway, config: Any, code: str, param: str
+) -> None:
+    reply = await chat(running, model=VIDEO, video_config=config)
 
     assert error_of(reply) == (400, code, param)
     assert not running.fake.asked
 
 
-async def test_video_needs_a_prompt() -> None:
-    async with conversing() as running:
-        reply = await chat(running, model=VIDEO, messages=shows("a", text=""))
+async def test_video_needs_a_prompt(running: RunningGateway) -> None:
+    reply = await chat(running, model=VIDEO, messages=shows("a", text=""))
 
     assert error_of(reply) == (400, "invalid_value", "messages")
 
 
-async def test_other_files_start_no_video() -> None:
+async def test_other_files_start_no_video(running: RunningGateway) -> None:
     file = {"type": "file", "file": {"file_data": "aGk=", "filename": "a.txt"}}
     messages = [{"role": "user", "content": [{"type": "text", "text": "go"}, file]}]
-    async with conversing() as running:
-        reply = await chat(running, model=VIDEO, messages=messages)
+    reply = await chat(running, model=VIDEO, messages=messages)
 
     assert error_of(reply) == (400, "unsupported_file_type", "messages")
 
 
-async def test_moderation_is_an_error_though_there_was_progress() -> None:
-    async with conversing(refused(*STEPS[:1])) as running:
-        reply = await chat(running, model=VIDEO)
+async def test_moderation_is_an_error_though_there_was_progress(running: RunningGateway) -> None:
+    running.fake.add(refused(*STEPS[:1]))
+    reply = await chat(running, model=VIDEO)
 
     assert error_of(reply) == (400, "content_policy_violation", None)
 
 
-async def test_no_video_at_the_end_is_an_error() -> None:
-    async with conversing(STEPS, STEPS) as running:
-        unary = await chat(running, model=VIDEO)
-        streamed = await chat(running, model=VIDEO, stream=True)
+async def test_no_video_at_the_end_is_an_error(running: RunningGateway) -> None:
+    running.fake.add(STEPS, STEPS)
+    unary = await chat(running, model=VIDEO)
+    streamed = await chat(running, model=VIDEO, stream=True)
 
     assert error_of(unary) == (502, "video_failed", None)
     assert chunks_of(streamed)[-1]["error"]["code"] == "video_failed"
 
 
-async def test_refusal_before_any_news_is_an_error_of_http() -> None:
-    async with conversing(Kind.MODERATION) as running:
-        reply = await chat(running, model=VIDEO, stream=True)
+async def test_refusal_before_any_news_is_an_error_of_http(running: RunningGateway) -> None:
+    running.fake.add(Kind.MODERATION)
+    reply = await chat(running, model=VIDEO, stream=True)
 
     assert error_of(reply)[:2] == (400, "content_policy_violation")

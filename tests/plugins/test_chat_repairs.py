@@ -1,4 +1,4 @@
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import anyio
@@ -14,6 +14,13 @@ from grokgate.upstream import (
 from plugins.chat_world import BROKEN, GOOD, LOOK, PATH, Chat, ask, asked, block, choice_of, says
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def own() -> AsyncIterator[RunningGateway]:
+    """A gateway for a test that changes it."""
+    async with running_gateway(Chat()) as gateway:
+        yield gateway
 
 
 async def test_what_the_session_does_itself_is_left_alone() -> None:
@@ -67,36 +74,36 @@ async def test_a_client_that_leaves_during_the_repair_frees_the_account(
     assert running.records[-1].outcome == "cancelled"
 
 
-async def test_the_stream_stays_open_during_the_repair(running: RunningGateway) -> None:
+async def test_the_stream_stays_open_during_the_repair(own: RunningGateway) -> None:
     async def late(_request: Any) -> AsyncGenerator[Event, None]:
         await anyio.sleep(0.3)
         yield TextDelta(text=block())
         yield Finished()
 
-    await running.change(grok={"sse_keepalive_sec": 0.1})
-    running.fake.add(says(BROKEN), late)
+    await own.change(grok={"sse_keepalive_sec": 0.1})
+    own.fake.add(says(BROKEN), late)
     body = {
         "model": "grok-4",
         "messages": [{"role": "user", "content": "Hi"}],
         "stream": True,
         "tools": [LOOK],
     }
-    async with running.serve() as client:
+    async with own.serve() as client:
         reply = await client.post(PATH, json=body)
 
     assert ": ping\n\n" in reply.text
     assert '"tool_calls"' in reply.text
 
 
-async def test_a_further_call_has_only_the_time_that_is_left(running: RunningGateway) -> None:
+async def test_a_further_call_has_only_the_time_that_is_left(own: RunningGateway) -> None:
     async def endless(_request: Any) -> AsyncGenerator[Event, None]:
         while True:
             yield TextDelta(text="I ")
             await anyio.sleep(0.01)
 
-    await running.change(grok={"timeout": 1})
+    await own.change(grok={"timeout": 1})
 
     with anyio.fail_after(5):
-        reply = await ask(running, says(BROKEN), endless, tools=[LOOK])
+        reply = await ask(own, says(BROKEN), endless, tools=[LOOK])
 
     assert choice_of(reply) == (BROKEN, [], "stop")

@@ -1,5 +1,6 @@
 import base64
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import httpx
@@ -15,10 +16,22 @@ PROMPT = ("prompt", (None, b"make it blue"))
 BOUNDARY = "xxBOUNDARYxx"
 
 
-@pytest.fixture
-async def running(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+def opened_gateway() -> AbstractAsyncContextManager[RunningGateway]:
+    return running_gateway(Images(grokgate_images), upstream=FakeUpstream(), tokens={"t1": 5000})
+
+
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """The gateway that tests of this file share."""
     del anyio_backend
-    async with running_gateway(Images(grokgate_images), upstream=FakeUpstream()) as gateway:
+    async with opened_gateway() as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def own() -> AsyncIterator[RunningGateway]:
+    """One for a test that changes it."""
+    async with opened_gateway() as gateway:
         yield gateway
 
 
@@ -121,12 +134,12 @@ async def test_usage_counts_the_pictures_given(running: RunningGateway) -> None:
     [(True, "image_edit.completed"), (False, "image_generation.completed")],
 )
 async def test_stream_names_its_events_as_the_operator_wants(
-    running: RunningGateway, *, on: bool, name: str
+    own: RunningGateway, *, on: bool, name: str
 ) -> None:
-    await running.change(grok={"edit_event_names": on})
-    running.fake.add(draws(running, "blue"))
+    await own.change(grok={"edit_event_names": on})
+    own.fake.add(draws(own, "blue"))
 
-    reply = await send(running, part("image", "a"), stream="true")
+    reply = await send(own, part("image", "a"), stream="true")
 
     assert [event["type"] for event in events_of(reply.text)] == [name]
 
@@ -234,12 +247,12 @@ async def test_variations_are_not_offered_by_default(running: RunningGateway) ->
     assert error_of(reply) == (404, "endpoint_not_supported", None)
 
 
-async def test_variation_is_an_edit_with_a_prompt_of_its_own(running: RunningGateway) -> None:
-    await running.change(images={"variations": True})
-    running.fake.add(draws(running, "b"))
+async def test_variation_is_an_edit_with_a_prompt_of_its_own(own: RunningGateway) -> None:
+    await own.change(images={"variations": True})
+    own.fake.add(draws(own, "b"))
 
-    reply = await running.client.post("/v1/images/variations", files=[part("image", "a")])
+    reply = await own.client.post("/v1/images/variations", files=[part("image", "a")])
 
     assert reply.status_code == 200
-    (request,) = requests_of(running)
+    (request,) = requests_of(own)
     assert (request.method, request.prompt) == ("edit", "Make a variation of this picture.")

@@ -1,4 +1,5 @@
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import anyio
@@ -24,12 +25,24 @@ from plugins.images_world import (
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-async def running(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+def opened_gateway() -> AbstractAsyncContextManager[RunningGateway]:
+    return running_gateway(
+        Images(grokgate_images), upstream=FakeUpstream(), tokens={"t1": 5000, "t2": 5000}
+    )
+
+
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """The gateway that tests of this file share."""
     del anyio_backend
-    async with running_gateway(
-        Images(grokgate_images), upstream=FakeUpstream(), tokens={"t1": 50, "t2": 50}
-    ) as gateway:
+    async with opened_gateway() as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def own() -> AsyncIterator[RunningGateway]:
+    """One for a test that changes it."""
+    async with opened_gateway() as gateway:
         yield gateway
 
 
@@ -88,11 +101,11 @@ async def test_fewer_pictures_are_told_and_never_filled_up(running: RunningGatew
     "failure", [Kind.TRANSIENT, Kind.TIMEOUT, Kind.BAD_REQUEST, Kind.EMPTY], ids=str
 )
 async def test_failed_call_leaves_the_pictures_of_the_others(
-    running: RunningGateway, failure: Kind
+    own: RunningGateway, failure: Kind
 ) -> None:
-    answers = [draws(running, "a", "b"), failure, draws(running, "c", "d")]
+    answers = [draws(own, "a", "b"), failure, draws(own, "c", "d")]
 
-    reply = await make(running, *answers, n=6)
+    reply = await make(own, *answers, n=6)
 
     assert len(reply.json()["data"]) == 4
     assert reply.headers["x-grokgate-missing"] == "2"
@@ -133,20 +146,20 @@ async def test_equal_pictures_are_given_once(running: RunningGateway) -> None:
     assert reply.headers["x-grokgate-missing"] == "1"
 
 
-async def test_picture_that_cannot_be_downloaded_is_missing(running: RunningGateway) -> None:
-    answer = draws(running, "a", "b")
-    running.fake.contents["b"] = Kind.TRANSIENT
+async def test_picture_that_cannot_be_downloaded_is_missing(own: RunningGateway) -> None:
+    answer = draws(own, "a", "b")
+    own.fake.contents["b"] = Kind.TRANSIENT
 
-    reply = await make(running, answer, n=2)
+    reply = await make(own, answer, n=2)
 
     assert reply.headers["x-grokgate-missing"] == "1"
 
 
-async def test_file_that_is_no_picture_is_not_given_out(running: RunningGateway) -> None:
-    answer = draws(running, "a")
-    running.fake.contents["a"] = b"<html>blocked</html>"
+async def test_file_that_is_no_picture_is_not_given_out(own: RunningGateway) -> None:
+    answer = draws(own, "a")
+    own.fake.contents["a"] = b"<html>blocked</html>"
 
-    assert error_of(await make(running, answer)) == (502, "image_generation_failed", None)
+    assert error_of(await make(own, answer)) == (502, "image_generation_failed", None)
 
 
 @pytest.mark.parametrize(
@@ -162,24 +175,24 @@ async def test_file_that_is_no_picture_is_not_given_out(running: RunningGateway)
     ids=["refused", "moderation", "empty", "transient", "timeout", "plan"],
 )
 async def test_no_picture_is_an_error(
-    running: RunningGateway, answer: object, expected: object
+    own: RunningGateway, answer: object, expected: object
 ) -> None:
-    assert error_of(await make(running, answer, *[answer] * 3)) == expected
-    assert running.pool.open_leases == 0
-    assert running.gateway.permits.taken == 0
+    assert error_of(await make(own, answer, *[answer] * 3)) == expected
+    assert own.pool.open_leases == 0
+    assert own.gateway.permits.taken == 0
 
 
-async def test_work_that_may_have_been_done_is_not_done_again(running: RunningGateway) -> None:
-    await make(running, Kind.TRANSIENT, draws(running, "a"))
+async def test_work_that_may_have_been_done_is_not_done_again(own: RunningGateway) -> None:
+    await make(own, Kind.TRANSIENT, draws(own, "a"))
 
-    assert len(running.fake.asked) == 1
+    assert len(own.fake.asked) == 1
 
 
-async def test_limited_account_is_replaced(running: RunningGateway) -> None:
-    reply = await make(running, Kind.QUOTA, draws(running, "a"))
+async def test_limited_account_is_replaced(own: RunningGateway) -> None:
+    reply = await make(own, Kind.QUOTA, draws(own, "a"))
 
     assert reply.status_code == 200
-    assert len({asked.account for asked in running.fake.asked}) == 2
+    assert len({asked.account for asked in own.fake.asked}) == 2
 
 
 async def test_named_size_is_put_in_words_for_a_conversation(running: RunningGateway) -> None:
@@ -190,20 +203,20 @@ async def test_named_size_is_put_in_words_for_a_conversation(running: RunningGat
     assert request.ratio is None
 
 
-async def test_words_about_the_size_can_be_left_out(running: RunningGateway) -> None:
-    await running.change(grok={"legacy_size_hint": False})
-    await make(running, draws(running, "a"), size="1:1")
+async def test_words_about_the_size_can_be_left_out(own: RunningGateway) -> None:
+    await own.change(grok={"legacy_size_hint": False})
+    await make(own, draws(own, "a"), size="1:1")
 
-    assert requests_of(running)[0].prompt == "a red kite"
+    assert requests_of(own)[0].prompt == "a red kite"
 
 
 async def test_pictures_kept_only_for_a_link_are_not_kept_without_one(
-    running: RunningGateway,
+    own: RunningGateway,
 ) -> None:
-    await running.change(cache={"keep_base64_cache": False})
-    await make(running, draws(running, "a"), response_format="b64_json")
+    await own.change(cache={"keep_base64_cache": False})
+    await make(own, draws(own, "a"), response_format="b64_json")
 
-    kept = running.gateway.options.data_dir / "tmp" / "image"
+    kept = own.gateway.options.data_dir / "tmp" / "image"
     assert not kept.exists() or not list(kept.iterdir())
 
 
@@ -221,10 +234,10 @@ async def test_method_is_told(running: RunningGateway) -> None:
     assert reply.json() == {"image_generation_method": "legacy"}
 
 
-async def test_operator_decides_the_form_of_answers(running: RunningGateway) -> None:
-    await running.change(app={"image_format": "b64_json"})
+async def test_operator_decides_the_form_of_answers(own: RunningGateway) -> None:
+    await own.change(app={"image_format": "b64_json"})
 
-    reply = await make(running, draws(running, "a"))
+    reply = await make(own, draws(own, "a"))
 
     assert reply.json()["data"] == [{"b64_json": encoded("a")}]
 
@@ -273,30 +286,30 @@ async def test_pictures_of_one_key_are_not_anothers(running: RunningGateway) -> 
         await running.gateway.media.open(name, owner="another")
 
 
-async def test_client_that_leaves_ends_the_work(running: RunningGateway) -> None:
+async def test_client_that_leaves_ends_the_work(own: RunningGateway) -> None:
     asked = anyio.Event()
 
     async def silent(_request: Any) -> AsyncGenerator[Event, None]:
-        yield ready(running, 0, "a")
+        yield ready(own, 0, "a")
         asked.set()
         await anyio.sleep_forever()
 
-    running.fake.add(silent)
+    own.fake.add(silent)
     with anyio.fail_after(5):
-        async with running.serve() as client, anyio.create_task_group() as group:
+        async with own.serve() as client, anyio.create_task_group() as group:
             body = {"prompt": "a kite", "n": 2}
             group.start_soon(lambda: client.post(PATH, json=body))
             await asked.wait()
             group.cancel_scope.cancel()
-        while running.pool.open_leases or running.gateway.permits.taken:  # noqa: ASYNC110 - nobody tells
+        while own.pool.open_leases or own.gateway.permits.taken:  # noqa: ASYNC110 - nobody tells
             await anyio.sleep(0.005)
 
-    assert running.fake.closed == 1
+    assert own.fake.closed == 1
 
 
-async def test_log_names_the_method_and_no_prompt(running: RunningGateway) -> None:
-    await make(running, draws(running, "a"), prompt="planted words")
+async def test_log_names_the_method_and_no_prompt(own: RunningGateway) -> None:
+    await make(own, draws(own, "a"), prompt="planted words")
 
-    logged = [entry for entry in running.logs if entry["event"] == "pictures_begun"]
+    logged = [entry for entry in own.logs if entry["event"] == "pictures_begun"]
     assert [(entry["method"], entry["wanted"]) for entry in logged] == [("legacy", 1)]
-    assert "planted" not in repr(running.logs)
+    assert "planted" not in repr(own.logs)

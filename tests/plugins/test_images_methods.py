@@ -1,6 +1,7 @@
 """How pictures are asked for, and what is tried where that is refused (F-IMG-04, F-IMG-05)."""
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import anyio
@@ -15,12 +16,24 @@ pytestmark = pytest.mark.anyio
 SOCKET = {"grok.image_generation_method": "imagine_ws_experimental"}
 
 
-@pytest.fixture
-async def running(anyio_backend: str) -> AsyncIterator[RunningGateway]:
-    del anyio_backend
-    async with running_gateway(
+def opened_gateway() -> AbstractAsyncContextManager[RunningGateway]:
+    return running_gateway(
         Images(grokgate_images), upstream=FakeUpstream(), tokens={"t1": 90}, settings=SOCKET
-    ) as gateway:
+    )
+
+
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """The gateway that tests of this file share."""
+    del anyio_backend
+    async with opened_gateway() as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def own() -> AsyncIterator[RunningGateway]:
+    """One for a test that changes it."""
+    async with opened_gateway() as gateway:
         yield gateway
 
 
@@ -81,28 +94,28 @@ async def test_concurrency_opens_further_sockets(running: RunningGateway) -> Non
 
 @pytest.mark.parametrize("refusal", [Kind.BAD_REQUEST, Kind.FORBIDDEN, Kind.CONNECT, Kind.QUOTA])
 async def test_conversation_draws_where_the_socket_is_refused(
-    running: RunningGateway, refusal: Kind
+    own: RunningGateway, refusal: Kind
 ) -> None:
-    reply = await make(running, refusal, draws(running, "a"))
+    reply = await make(own, refusal, draws(own, "a"))
 
-    assert [request.method for request in requests_of(running)] == ["socket", "chat"]
+    assert [request.method for request in requests_of(own)] == ["socket", "chat"]
     assert reply.headers["x-grokgate-image-method"] == "legacy"
 
 
 async def test_sockets_refused_side_by_side_are_tried_one_at_a_time(
-    running: RunningGateway,
+    own: RunningGateway,
 ) -> None:
     open_at_once = []
 
     async def alone(request: Any) -> Any:
-        open_at_once.append(running.pool.open_leases)
-        for event in draws(running, *(f"{id(request)}-{i}" for i in range(request.count))):
+        open_at_once.append(own.pool.open_leases)
+        for event in draws(own, *(f"{id(request)}-{i}" for i in range(request.count))):
             yield event
 
     refusals = [Kind.BAD_REQUEST, Kind.BAD_REQUEST]
-    reply = await make(running, *refusals, alone, alone, n=8, concurrency=2)
+    reply = await make(own, *refusals, alone, alone, n=8, concurrency=2)
 
-    assert [request.method for request in requests_of(running)] == ["socket"] * 4
+    assert [request.method for request in requests_of(own)] == ["socket"] * 4
     assert open_at_once == [1, 1]
     assert (len(reply.json()["data"]), reply.headers["x-grokgate-image-method"]) == (
         8,
@@ -111,13 +124,13 @@ async def test_sockets_refused_side_by_side_are_tried_one_at_a_time(
 
 
 async def test_conversation_draws_where_single_sockets_are_refused_too(
-    running: RunningGateway,
+    own: RunningGateway,
 ) -> None:
     refusals = [Kind.BAD_REQUEST] * 4
-    drawn = [draws(running, f"{call}a", f"{call}b") for call in range(4)]
-    reply = await make(running, *refusals, *drawn, n=8, concurrency=2)
+    drawn = [draws(own, f"{call}a", f"{call}b") for call in range(4)]
+    reply = await make(own, *refusals, *drawn, n=8, concurrency=2)
 
-    asked = [request.method for request in requests_of(running)]
+    asked = [request.method for request in requests_of(own)]
     assert (asked[:4], set(asked[4:])) == (["socket"] * 4, {"chat"})
     assert reply.headers["x-grokgate-image-method"] == "legacy"
 
@@ -125,31 +138,29 @@ async def test_conversation_draws_where_single_sockets_are_refused_too(
 @pytest.mark.parametrize(
     "failure", [Kind.TRANSIENT, Kind.TIMEOUT, Kind.EMPTY, Kind.MODERATION, [], refused()]
 )
-async def test_what_may_have_run_is_not_asked_for_again(
-    running: RunningGateway, failure: Any
-) -> None:
-    reply = await make(running, failure, draws(running, "a"))
+async def test_what_may_have_run_is_not_asked_for_again(own: RunningGateway, failure: Any) -> None:
+    reply = await make(own, failure, draws(own, "a"))
 
     assert reply.is_error
-    assert len(running.fake.asked) == 1
+    assert len(own.fake.asked) == 1
 
 
 async def test_pictures_that_were_made_and_lost_are_not_paid_for_again(
-    running: RunningGateway,
+    own: RunningGateway,
 ) -> None:
-    lost = draws(running, *"abcd")
-    running.fake.contents |= dict.fromkeys("abcd", Kind.TRANSIENT)
+    lost = draws(own, *"abcd")
+    own.fake.contents |= dict.fromkeys("abcd", Kind.TRANSIENT)
 
-    reply = await make(running, lost, Kind.BAD_REQUEST, draws(running, "e"), n=8)
+    reply = await make(own, lost, Kind.BAD_REQUEST, draws(own, "e"), n=8)
 
     assert error_of(reply)[:2] == (502, "image_generation_failed")
-    assert [request.method for request in requests_of(running)] == ["socket", "socket"]
+    assert [request.method for request in requests_of(own)] == ["socket", "socket"]
 
 
-async def test_failed_portion_leaves_the_others(running: RunningGateway) -> None:
-    answers = [draws(running, *"abcd"), Kind.TRANSIENT, draws(running, "e", "f")]
+async def test_failed_portion_leaves_the_others(own: RunningGateway) -> None:
+    answers = [draws(own, *"abcd"), Kind.TRANSIENT, draws(own, "e", "f")]
 
-    reply = await make(running, *answers, n=10)
+    reply = await make(own, *answers, n=10)
 
     assert len(reply.json()["data"]) == 6
     assert reply.headers["x-grokgate-missing"] == "4"

@@ -1,4 +1,5 @@
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import anyio
@@ -24,10 +25,22 @@ from plugins.images_world import (
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-async def running(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+def opened_gateway() -> AbstractAsyncContextManager[RunningGateway]:
+    return running_gateway(Images(grokgate_images), upstream=FakeUpstream())
+
+
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """The gateway that tests of this file share."""
     del anyio_backend
-    async with running_gateway(Images(grokgate_images), upstream=FakeUpstream()) as gateway:
+    async with opened_gateway() as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def own() -> AsyncIterator[RunningGateway]:
+    """One for a test that changes it."""
+    async with opened_gateway() as gateway:
         yield gateway
 
 
@@ -103,13 +116,13 @@ async def test_refusal_after_a_preview_is_an_event(running: RunningGateway) -> N
 
 
 async def test_broken_stream_names_the_failure_and_has_no_end_marker(
-    running: RunningGateway,
+    own: RunningGateway,
 ) -> None:
     async def breaks(_request: Any) -> AsyncGenerator[Event, None]:
         yield Started()
         yield Progress(slot=0, percent=5)
 
-    events = await stream(running, breaks)
+    events = await stream(own, breaks)
 
     assert [one["type"] for one in events] == ["error"]
     assert events[0]["error"] == {
@@ -120,23 +133,23 @@ async def test_broken_stream_names_the_failure_and_has_no_end_marker(
     }
 
 
-async def test_client_that_leaves_ends_the_work(running: RunningGateway) -> None:
+async def test_client_that_leaves_ends_the_work(own: RunningGateway) -> None:
     async def silent(_request: Any) -> AsyncGenerator[Event, None]:
-        yield preview(running, 0, "a")
+        yield preview(own, 0, "a")
         await anyio.sleep_forever()
 
-    running.fake.add(silent)
+    own.fake.add(silent)
     body = {"prompt": "a kite", "stream": True, "partial_images": 1}
-    async with running.serve() as client, client.stream("POST", PATH, json=body) as reply:
+    async with own.serve() as client, client.stream("POST", PATH, json=body) as reply:
         await anext(reply.aiter_lines())
 
     with anyio.fail_after(5):
-        while running.pool.open_leases or running.gateway.permits.taken:  # noqa: ASYNC110 - nobody tells
+        while own.pool.open_leases or own.gateway.permits.taken:  # noqa: ASYNC110 - nobody tells
             await anyio.sleep(0.005)
-    assert running.fake.closed == 1
+    assert own.fake.closed == 1
 
 
-async def test_upstream_that_is_too_busy_is_a_status(running: RunningGateway) -> None:
-    reply = await make(running, Kind.QUOTA, stream=True)
+async def test_upstream_that_is_too_busy_is_a_status(own: RunningGateway) -> None:
+    reply = await make(own, Kind.QUOTA, stream=True)
 
     assert error_of(reply)[:2] == (429, "rate_limit_exceeded")

@@ -1,5 +1,6 @@
 """Which daily quota each endpoint takes from, and how much (F-KEY-05, F-KEY-06)."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -37,6 +38,14 @@ DRAWN = {"role": "user", "content": [
     {"type": "text", "text": "hi"},
     {"type": "image_url", "image_url": {"url": data_uri("a")}},
 ]}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """A gateway whose key has no limits."""
+    del anyio_backend
+    async with conversing(**{"grok.image_generation_method": "legacy"}) as running:
+        yield running
 
 
 @pytest.fixture
@@ -104,13 +113,18 @@ async def becomes(gw: RunningGateway, wanted: Mapping[str, int]) -> None:
     ],
 )
 async def test_every_endpoint_charges_its_quota(
-    gw: RunningGateway, path: str, body: dict[str, Any], answers: Any, charged: dict[str, int]
+    shared: RunningGateway, path: str, body: dict[str, Any], answers: Any, charged: dict[str, int]
 ) -> None:
-    gw.fake.add(*answers)
-    reply = await gw.client.post(path, json={"model": "grok-4", **body})
+    shared.fake.forget()
+    shared.fake.add(*answers)
+    before = Counter(used(shared))
+    reply = await shared.client.post(path, json={"model": "grok-4", **body})
+    with anyio.fail_after(5):
+        while len(shared.fake.asked) < len(answers):  # noqa: ASYNC110 - a job tells nobody
+            await anyio.sleep(0.01)
 
     assert reply.status_code == 200, reply.text
-    await becomes(gw, charged)
+    await becomes(shared, before + Counter(charged))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 import grokgate_messages
 from grammar.messages import read
-from grokgate.testing import FakeUpstream, RunningGateway, running_gateway
+from grokgate.testing import RunningGateway, running_gateway
 from grokgate.upstream import Event, Finished, TextDelta
 
 pytestmark = pytest.mark.anyio
@@ -28,12 +28,12 @@ FORM = {"format": {"type": "json_schema", "schema": CITY}}
 BLOCK = '<tool_calls>\n<tool_call name="look">{"city":"Lisbon"}</tool_call>\n</tool_calls>'
 
 
-@pytest.fixture
-async def running(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """The gateway that tests of this file share."""
     del anyio_backend
-    upstream = FakeUpstream()
     settings = {"downstream.enable_messages": True}
-    async with running_gateway(grokgate_messages, upstream=upstream, settings=settings) as gateway:
+    async with running_gateway(grokgate_messages, settings=settings) as gateway:
         yield gateway
 
 

@@ -1,6 +1,7 @@
 """Messages through a whole gateway with a scripted upstream."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import anyio
@@ -42,11 +43,22 @@ ON = {"downstream.enable_messages": True}
 PNG = "iVBORw0KGgo="
 
 
-@pytest.fixture
-async def running(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+def opened_gateway() -> AbstractAsyncContextManager[RunningGateway]:
+    return running_gateway(grokgate_messages, upstream=FakeUpstream(), settings=ON)
+
+
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """The gateway that tests of this file share."""
     del anyio_backend
-    upstream = FakeUpstream()
-    async with running_gateway(grokgate_messages, upstream=upstream, settings=ON) as gateway:
+    async with opened_gateway() as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def own() -> AsyncIterator[RunningGateway]:
+    """One for a test that changes it."""
+    async with opened_gateway() as gateway:
         yield gateway
 
 
@@ -91,13 +103,13 @@ async def test_off_unless_turned_on() -> None:
     assert served.status_code == 200
 
 
-async def test_key_of_the_anthropic_clients_is_taken(running: RunningGateway) -> None:
-    running.fake.add(says("Hello"))
-    del running.client.headers["authorization"]
-    headers = {"x-api-key": running.key, "anthropic-beta": "a,b"}
+async def test_key_of_the_anthropic_clients_is_taken(own: RunningGateway) -> None:
+    own.fake.add(says("Hello"))
+    del own.client.headers["authorization"]
+    headers = {"x-api-key": own.key, "anthropic-beta": "a,b"}
 
-    good = await running.client.post(f"{PATH}?beta=true", json=HELLO, headers=headers)
-    bad = await running.client.post(PATH, json=HELLO, headers={"x-api-key": "sk-wrong"})
+    good = await own.client.post(f"{PATH}?beta=true", json=HELLO, headers=headers)
+    bad = await own.client.post(PATH, json=HELLO, headers={"x-api-key": "sk-wrong"})
 
     assert good.status_code == 200
     assert (bad.status_code, bad.json()["error"]["type"]) == (401, "authentication_error")
@@ -132,11 +144,11 @@ async def test_picture_is_attached(running: RunningGateway) -> None:
     assert (picture.kind, picture.blob.mime) == ("image", "image/png")
 
 
-async def test_model_map_is_followed_at_once(running: RunningGateway) -> None:
-    await running.change(messages={"model_map": {"gpt-?": "grok-4"}})
+async def test_model_map_is_followed_at_once(own: RunningGateway) -> None:
+    await own.change(messages={"model_map": {"gpt-?": "grok-4"}})
 
-    mapped = await post(running, says("a"), model="gpt-5")
-    unmapped = await post(running)
+    mapped = await post(own, says("a"), model="gpt-5")
+    unmapped = await post(own)
 
     assert mapped.json()["model"] == "gpt-5"
     assert unmapped.status_code == 404
@@ -213,16 +225,16 @@ async def test_ignored_fields_are_named(running: RunningGateway) -> None:
     assert sorted(ignored) == ["betas", "metadata", "top_k"]
 
 
-async def test_silence_is_filled_with_pings(running: RunningGateway) -> None:
+async def test_silence_is_filled_with_pings(own: RunningGateway) -> None:
     async def late(_request: Any) -> AsyncGenerator[Event, None]:
         yield TextDelta(text="Hel")
         await anyio.sleep(0.3)
         yield TextDelta(text="lo")
         yield Finished()
 
-    await running.change(grok={"sse_keepalive_sec": 0.1})
-    running.fake.add(late)
-    async with running.serve() as client:
+    await own.change(grok={"sse_keepalive_sec": 0.1})
+    own.fake.add(late)
+    async with own.serve() as client:
         reply = await client.post(PATH, json={**HELLO, "stream": True})
 
     told = read(reply.text)
@@ -232,7 +244,7 @@ async def test_silence_is_filled_with_pings(running: RunningGateway) -> None:
 
 @pytest.mark.parametrize("fails", [False, True])
 async def test_silence_before_a_whole_answer_is_filled_with_blanks(
-    running: RunningGateway, *, fails: bool
+    own: RunningGateway, *, fails: bool
 ) -> None:
     """Where the operator wants that (F-API-09)."""
 
@@ -242,31 +254,31 @@ async def test_silence_before_a_whole_answer_is_filled_with_blanks(
         if not fails:
             yield Finished()
 
-    await running.change(grok={"sse_keepalive_sec": 0.1, "unary_keepalive": True})
-    running.fake.add(late)
-    async with running.serve() as client:
+    await own.change(grok={"sse_keepalive_sec": 0.1, "unary_keepalive": True})
+    own.fake.add(late)
+    async with own.serve() as client:
         reply = await client.post(PATH, json=HELLO)
 
     assert reply.text.startswith(" ")
     assert reply.json()["type"] == ("error" if fails else "message")
-    assert running.pool.open_leases == 0
+    assert own.pool.open_leases == 0
 
 
-async def test_client_that_leaves_frees_the_account(running: RunningGateway) -> None:
+async def test_client_that_leaves_frees_the_account(own: RunningGateway) -> None:
     async def endless(_request: Any) -> AsyncGenerator[Event, None]:
         while True:
             yield TextDelta(text="I ")
             await anyio.sleep(0.01)
 
-    running.fake.add(endless)
-    async with running.serve() as client:
+    own.fake.add(endless)
+    async with own.serve() as client:
         async with client.stream("POST", PATH, json={**HELLO, "stream": True}) as reply:
             await anext(reply.aiter_lines())
 
         with anyio.fail_after(2):
-            while running.pool.open_leases:  # noqa: ASYNC110 - the pool tells nobody
+            while own.pool.open_leases:  # noqa: ASYNC110 - the pool tells nobody
                 await anyio.sleep(0.01)
-    assert running.records[-1].outcome == "cancelled"
+    assert own.records[-1].outcome == "cancelled"
 
 
 @pytest.mark.parametrize("kind", [Kind.TOO_LONG, Kind.MODERATION])

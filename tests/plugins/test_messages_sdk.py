@@ -36,8 +36,9 @@ HI: Any = {
 }
 
 
-@pytest.fixture
-async def running(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """The gateway that tests of this file share."""
     del anyio_backend
     async with running_gateway(*PLUGINS, upstream=FakeUpstream(), settings=ON) as gateway:
         yield gateway

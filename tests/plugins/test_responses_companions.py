@@ -23,8 +23,9 @@ REQUESTS = [
 ]
 
 
-@pytest.fixture
-async def running(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """The gateway that tests of this file share."""
     del anyio_backend
     async with running_gateway(grokgate_responses, upstream=FakeUpstream()) as gateway:
         yield gateway

@@ -1,6 +1,7 @@
 """Image and video models through responses, and pictures in ordinary answers (F-RESP-07)."""
 
 import base64
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -30,6 +31,14 @@ STEP = Progress(slot=0, percent=40)
 B64 = {"image_config": {"response_format": "b64_json"}}
 
 
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """The gateway that tests of this file share."""
+    del anyio_backend
+    async with conversing() as running:
+        yield running
+
+
 async def post(running: RunningGateway, **fields: Any) -> Any:
     body = {"model": IMAGE, "input": "a red kite", **fields}
     return await running.client.post(RESPONSES, json=body)
@@ -45,9 +54,9 @@ def types(response: Any) -> list[str]:
     return [item["type"] for item in response["output"]]
 
 
-async def test_pictures_are_text() -> None:
-    async with conversing([STEP, ready("a"), ready("b", 1)]) as running:
-        response = (await post(running, image_config={"n": 2})).json()
+async def test_pictures_are_text(running: RunningGateway) -> None:
+    running.fake.add([STEP, ready("a"), ready("b", 1)])
+    response = (await post(running, image_config={"n": 2})).json()
 
     reasoning, _ = response["output"]
     assert types(response) == ["reasoning", "message"]
@@ -56,9 +65,9 @@ async def test_pictures_are_text() -> None:
     assert response["usage"]["output_tokens"] == 2 * ALONE
 
 
-async def test_pictures_are_items_where_their_data_is_wanted() -> None:
-    async with conversing([STEP, ready()]) as running:
-        response = (await post(running, **B64)).json()
+async def test_pictures_are_items_where_their_data_is_wanted(running: RunningGateway) -> None:
+    running.fake.add([STEP, ready()])
+    response = (await post(running, **B64)).json()
 
     *_, item = response["output"]
     assert types(response) == ["reasoning", "image_generation_call"]
@@ -67,9 +76,9 @@ async def test_pictures_are_items_where_their_data_is_wanted() -> None:
     assert response["output_text"] == ""
 
 
-async def test_pictures_are_items_where_the_tool_is_declared() -> None:
-    async with conversing([ready()]) as running:
-        response = (await post(running, tools=[{"type": "image_generation"}])).json()
+async def test_pictures_are_items_where_the_tool_is_declared(running: RunningGateway) -> None:
+    running.fake.add([ready()])
+    response = (await post(running, tools=[{"type": "image_generation"}])).json()
 
     assert types(response) == ["image_generation_call"]
     assert base64.b64decode(response["output"][0]["result"]) == picture("a")
@@ -86,23 +95,23 @@ async def test_stream_ends_with_the_same_output(fields: Any) -> None:
 
 
 @pytest.mark.parametrize("fields", [{}, B64], ids=["text", "items"])
-async def test_fewer_pictures_than_asked_for_are_told(fields: Any) -> None:
+async def test_fewer_pictures_than_asked_for_are_told(running: RunningGateway, fields: Any) -> None:
     config = {"n": 2, **fields.get("image_config", {})}
-    async with conversing([ready()]) as running:
-        reply = await post(running, image_config=config)
+    running.fake.add([ready()])
+    reply = await post(running, image_config=config)
 
     assert len(reply.json()["output"]) == 1
     assert reply.headers["x-grokgate-missing"] == "1"
     assert reply.headers["x-grokgate-image-method"] == "legacy"
 
 
-async def test_edit_model_changes_the_pictures_of_the_last_message() -> None:
+async def test_edit_model_changes_the_pictures_of_the_last_message(running: RunningGateway) -> None:
     content = [
         {"type": "input_text", "text": "make it blue"},
         {"type": "input_image", "image_url": data_uri("c")},
     ]
-    async with conversing([ready()]) as running:
-        reply = await post(running, model=EDIT, input=[{"role": "user", "content": content}])
+    running.fake.add([ready()])
+    reply = await post(running, model=EDIT, input=[{"role": "user", "content": content}])
 
     request = running.fake.asked[-1].request
     assert isinstance(request, ImageRequest)
@@ -110,9 +119,9 @@ async def test_edit_model_changes_the_pictures_of_the_last_message() -> None:
     assert types(reply.json()) == ["message"]
 
 
-async def test_video_is_an_element() -> None:
-    async with conversing([STEP, film()]) as running:
-        response = (await post(running, model=VIDEO, video_config={"seconds": 10})).json()
+async def test_video_is_an_element(running: RunningGateway) -> None:
+    running.fake.add([STEP, film()])
+    response = (await post(running, model=VIDEO, video_config={"seconds": 10})).json()
 
     request = running.fake.asked[-1].request
     assert isinstance(request, VideoRequest)
@@ -121,10 +130,10 @@ async def test_video_is_an_element() -> None:
     assert response["output_text"].startswith('<video id="video"')
 
 
-async def test_turn_continues_what_is_kept() -> None:
-    async with conversing([ready("a")], [ready("b")]) as running:
-        first = (await post(running)).json()
-        second = await post(running, input="a boat", previous_response_id=first["id"])
+async def test_turn_continues_what_is_kept(running: RunningGateway) -> None:
+    running.fake.add([ready("a")], [ready("b")])
+    first = (await post(running)).json()
+    second = await post(running, input="a boat", previous_response_id=first["id"])
 
     request = running.fake.asked[-1].request
     assert isinstance(request, ImageRequest)
@@ -132,20 +141,20 @@ async def test_turn_continues_what_is_kept() -> None:
     assert second.json()["previous_response_id"] == first["id"]
 
 
-async def test_conversation_goes_on_with_a_chat_model() -> None:
-    async with conversing([ready("a")], [TextDelta(text="A kite.")]) as running:
-        first = (await post(running, **B64)).json()
-        reply = await post(
-            running, model="grok-4", input="What is it?", previous_response_id=first["id"]
-        )
+async def test_conversation_goes_on_with_a_chat_model(running: RunningGateway) -> None:
+    running.fake.add([ready("a")], [TextDelta(text="A kite.")])
+    first = (await post(running, **B64)).json()
+    reply = await post(
+        running, model="grok-4", input="What is it?", previous_response_id=first["id"]
+    )
 
     assert reply.json()["output_text"] == "A kite."
 
 
-async def test_video_in_the_background() -> None:
-    async with conversing([STEP, film()]) as running:
-        queued = (await post(running, model=VIDEO, background=True)).json()
-        response = await settled(running, queued["id"])
+async def test_video_in_the_background(running: RunningGateway) -> None:
+    running.fake.add([STEP, film()])
+    queued = (await post(running, model=VIDEO, background=True)).json()
+    response = await settled(running, queued["id"])
 
     assert (queued["status"], response["status"]) == ("queued", "completed")
     assert types(response) == ["reasoning", "message"]
@@ -163,18 +172,19 @@ async def test_video_in_the_background() -> None:
         ),
     ],
 )
-async def test_what_cannot_be_made_is_refused_unasked(fields: Any, error: Any) -> None:
-    async with conversing() as running:
-        reply = await post(running, **fields)
+async def test_what_cannot_be_made_is_refused_unasked(
+    running: RunningGateway, fields: Any, error: Any
+) -> None:
+    reply = await post(running, **fields)
 
     assert error_of(reply) == error
     assert not running.fake.asked
 
 
-async def test_moderation_fails_the_response() -> None:
-    async with conversing(refused(STEP), refused(STEP)) as running:
-        unary = await post(running)
-        events = await stream(running)
+async def test_moderation_fails_the_response(running: RunningGateway) -> None:
+    running.fake.add(refused(STEP), refused(STEP))
+    unary = await post(running)
+    events = await stream(running)
 
     assert error_of(unary) == (400, "content_policy_violation", None)
     assert events[-1]["type"] == "response.failed"
@@ -195,10 +205,7 @@ async def test_what_has_no_effect_on_the_model_is_told(model: str, ignored: str)
     assert error_of(strict) == (400, "unsupported_parameter", ignored.partition(",")[0])
 
 
-async def test_compaction_needs_a_chat_model() -> None:
-    async with conversing() as running:
-        reply = await running.client.post(
-            f"{RESPONSES}/compact", json={"model": IMAGE, "input": "Hi"}
-        )
+async def test_compaction_needs_a_chat_model(running: RunningGateway) -> None:
+    reply = await running.client.post(f"{RESPONSES}/compact", json={"model": IMAGE, "input": "Hi"})
 
     assert error_of(reply) == (400, "model_not_supported", "model")

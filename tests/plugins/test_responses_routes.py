@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import anyio
@@ -52,10 +53,22 @@ class Responses:
         return grokgate_responses.grokgate_routes()
 
 
-@pytest.fixture
-async def running(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+def opened_gateway() -> AbstractAsyncContextManager[RunningGateway]:
+    return running_gateway(Responses(), upstream=FakeUpstream(), tokens={"t1": 500})
+
+
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """The gateway that tests of this file share."""
     del anyio_backend
-    async with running_gateway(Responses(), upstream=FakeUpstream(), tokens={"t1": 50}) as gateway:
+    async with opened_gateway() as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def own() -> AsyncIterator[RunningGateway]:
+    """One for a test that changes it."""
+    async with opened_gateway() as gateway:
         yield gateway
 
 
@@ -245,7 +258,7 @@ async def test_what_has_no_effect_is_named(running: RunningGateway) -> None:
     assert ignored == ["temperature", "input[1].type", "tools[0].type"]
 
 
-async def test_leaving_closes_the_exchange_and_forgets_the_turn(running: RunningGateway) -> None:
+async def test_leaving_closes_the_exchange_and_forgets_the_turn(own: RunningGateway) -> None:
     left = anyio.Event()
 
     async def endless(_: Any) -> AsyncGenerator[Upstream, None]:
@@ -256,13 +269,13 @@ async def test_leaving_closes_the_exchange_and_forgets_the_turn(running: Running
         finally:
             left.set()
 
-    running.fake.add(endless)
+    own.fake.add(endless)
     body = {"model": "grok-4", "input": "Hi", "stream": True}
-    async with running.serve() as client, client.stream("POST", PATH, json=body) as reply:
+    async with own.serve() as client, client.stream("POST", PATH, json=body) as reply:
         lines = reply.aiter_lines()
         first = [await anext(lines) for _ in range(2)][1]
     with anyio.fail_after(5):
         await left.wait()
 
     response_id = json.loads(first.removeprefix("data: "))["response"]["id"]
-    assert (await running.client.get(f"{PATH}/{response_id}")).status_code == 404
+    assert (await own.client.get(f"{PATH}/{response_id}")).status_code == 404

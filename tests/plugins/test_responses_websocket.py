@@ -1,6 +1,7 @@
 """Responses over a WebSocket, message by message."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
@@ -30,10 +31,22 @@ from plugins.responses_world import (
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-async def running(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+def opened_gateway() -> AbstractAsyncContextManager[RunningGateway]:
+    return running_gateway(grokgate_responses, upstream=FakeUpstream())
+
+
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """The gateway that tests of this file share."""
     del anyio_backend
-    async with running_gateway(grokgate_responses, upstream=FakeUpstream()) as gateway:
+    async with opened_gateway() as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def own() -> AsyncIterator[RunningGateway]:
+    """One for a test that changes it."""
+    async with opened_gateway() as gateway:
         yield gateway
 
 
@@ -209,18 +222,18 @@ async def test_only_so_many_messages_wait(running: RunningGateway) -> None:
     assert (told["status"], told["error"]["code"]) == (503, "overloaded")
 
 
-async def test_message_over_the_body_limit_is_refused(running: RunningGateway) -> None:
-    await running.change(limits={"json_body_mb": 0.001})
-    async with opened(running) as talk:
+async def test_message_over_the_body_limit_is_refused(own: RunningGateway) -> None:
+    await own.change(limits={"json_body_mb": 0.001})
+    async with opened(own) as talk:
         talk.say(create("x" * 2000))
         told = await talk.hear()
 
     assert (told["status"], told["error"]["code"]) == (413, "request_too_large")
 
 
-async def test_switched_off_endpoint_takes_no_further_turn(running: RunningGateway) -> None:
-    async with opened(running) as talk:
-        await running.change(downstream={"enable_responses": False})
+async def test_switched_off_endpoint_takes_no_further_turn(own: RunningGateway) -> None:
+    async with opened(own) as talk:
+        await own.change(downstream={"enable_responses": False})
         talk.say(create())
         told = await talk.hear()
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -29,6 +30,14 @@ pytestmark = pytest.mark.anyio
 
 PIXEL = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
 SOUND = f"data:audio/mpeg;base64,{base64.b64encode(b'ID3' + bytes(32)).decode()}"
+
+
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """The gateway that tests of this file share."""
+    del anyio_backend
+    async with videos(tokens={"t1": 5000}) as running:
+        yield running
 
 
 async def refused(running: RunningGateway, path: str = PATH, **fields: Any) -> tuple[Any, Any, Any]:
@@ -76,15 +85,14 @@ async def refused(running: RunningGateway, path: str = PATH, **fields: Any) -> t
     ],
 )
 async def test_a_fault_is_named_and_nothing_is_paid(
-    fields: dict[str, Any], code: str, param: str
+    running: RunningGateway, fields: dict[str, Any], code: str, param: str
 ) -> None:
-    async with videos() as running:
-        status, found, where = await refused(running, **fields)
-        left = running.pool.units
+    before = running.pool.units
+    status, found, where = await refused(running, **fields)
 
     assert (found, where) == (code, param)
     assert status == (404 if code.endswith("not_found") else 400)
-    assert left == {"t1": 100}
+    assert running.pool.units == before
 
 
 @pytest.mark.parametrize(
@@ -205,18 +213,20 @@ async def test_480p_needs_a_paid_plan_in_the_newest_profile() -> None:
         ({"size": "720x1280", "aspect_ratio": "16:9"}, "16:9", "1280x720"),
     ],
 )
-async def test_the_ratio_follows_from_the_size(fields: Any, ratio: str, size: str) -> None:
-    async with videos(made()) as running:
-        done = await finished(running, **fields)
+async def test_the_ratio_follows_from_the_size(
+    running: RunningGateway, fields: Any, ratio: str, size: str
+) -> None:
+    running.fake.add(made())
+    done = await finished(running, **fields)
 
-        assert (asked(running).ratio, done["size"]) == (ratio, size)
+    assert (asked(running).ratio, done["size"]) == (ratio, size)
 
 
-async def test_pictures_go_along_in_their_order() -> None:
-    async with videos(made()) as running:
-        await finished(running, input_reference=[PIXEL, {"image_url": PIXEL}], image_url=PIXEL)
+async def test_pictures_go_along_in_their_order(running: RunningGateway) -> None:
+    running.fake.add(made())
+    await finished(running, input_reference=[PIXEL, {"image_url": PIXEL}], image_url=PIXEL)
 
-        assert [blob.mime for blob in asked(running).references] == ["image/png"] * 3
+    assert [blob.mime for blob in asked(running).references] == ["image/png"] * 3
 
 
 async def test_a_form_brings_texts_and_files() -> None:
@@ -237,20 +247,19 @@ async def test_a_form_brings_texts_and_files() -> None:
     assert [blob.size for blob in call.references] == [len(PNG)] * 2
 
 
-async def test_a_file_that_is_no_picture_is_refused() -> None:
-    async with videos() as running:
-        reply = await running.client.post(
-            PATH, data={"prompt": "waves"}, files={"input_reference": ("a.mp3", b"ID3" + bytes(40))}
-        )
+async def test_a_file_that_is_no_picture_is_refused(running: RunningGateway) -> None:
+    reply = await running.client.post(
+        PATH, data={"prompt": "waves"}, files={"input_reference": ("a.mp3", b"ID3" + bytes(40))}
+    )
 
     error = reply.json()["error"]
     assert (reply.status_code, error["param"]) == (400, "input_reference")
     assert error["code"] in ("unsupported_file_type", "invalid_image")
 
 
-async def test_a_preset_goes_along() -> None:
-    async with videos(made()) as running:
-        await finished(running, preset="fun", resolution_name="720p")
-        call = asked(running)
+async def test_a_preset_goes_along(running: RunningGateway) -> None:
+    running.fake.add(made())
+    await finished(running, preset="fun", resolution_name="720p")
+    call = asked(running)
 
     assert (call.preset, call.resolution) == ("fun", "720p")

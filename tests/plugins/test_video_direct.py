@@ -1,6 +1,7 @@
 """``POST /v1/video/extend``: a finished video continued while its client waits (F-VID-13)."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
@@ -25,6 +26,21 @@ from plugins.video_world import (
 pytestmark = pytest.mark.anyio
 DIRECT = "/v1/video/extend"
 STOPPED = Observation(operation="film", kind=Kind.MODERATION, stage=Stage.CONTENT)
+
+
+@pytest.fixture(scope="module")
+async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
+    """A gateway for requests that are refused."""
+    del anyio_backend
+    async with videos() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def first(shared: RunningGateway) -> Any:
+    """A video that can be continued."""
+    shared.fake.add(made("v1"))
+    return await finished(shared)
 
 
 async def extend(running: RunningGateway, **fields: Any) -> Any:
@@ -112,15 +128,13 @@ async def test_the_result_is_a_video_like_others() -> None:
     ],
 )
 async def test_nothing_is_paid_for_a_request_with_a_fault(
-    fields: Any, code: str, param: str
+    shared: RunningGateway, first: Any, fields: Any, code: str, param: str
 ) -> None:
-    async with videos(made("v1")) as running:
-        first = await finished(running)
-        before = used(running)
-        reply = await extend(running, **{"reference_id": first["id"], **fields})
+    before = used(shared)
+    reply = await extend(shared, **{"reference_id": first["id"], **fields})
 
-        assert error_of(reply) == (400, code, param)
-        assert (len(running.fake.asked), used(running)) == (1, before)
+    assert error_of(reply) == (400, code, param)
+    assert (len(shared.fake.asked), used(shared)) == (1, before)
 
 
 async def test_the_end_of_a_video_may_be_a_frame_after_its_seconds() -> None:
@@ -131,9 +145,8 @@ async def test_the_end_of_a_video_may_be_a_frame_after_its_seconds() -> None:
         assert asked(running).start_s == 6.0
 
 
-async def test_an_unknown_video_is_not_found() -> None:
-    async with videos() as running:
-        reply = await extend(running, reference_id="video_unknown")
+async def test_an_unknown_video_is_not_found(shared: RunningGateway) -> None:
+    reply = await extend(shared, reference_id="video_unknown")
 
     assert error_of(reply) == (404, "video_not_found", None)
 

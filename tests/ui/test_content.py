@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from ui.browser_world import OpenPage, assert_accessible
+from ui.one_window import OneWindow
 from ui.ui_world import World
 
 SHOW = """async ([text, base]) => {
@@ -40,14 +41,14 @@ HOSTILE = [
 
 
 @pytest.fixture
-def kit(open_page: OpenPage) -> Page:
-    return open_page("/admin/components")
+def kit(show_page: OneWindow) -> Page:
+    return show_page("/admin/components")
 
 
 @pytest.fixture
-def small(open_page: OpenPage) -> Page:
+def small(show_page: OneWindow) -> Page:
     """A page with little on it; the policy is the same on all."""
-    return open_page("/login", logged_in=False)
+    return show_page("/admin/keys")
 
 
 def test_text_of_a_model_neither_runs_nor_fetches(small: Page) -> None:
@@ -67,16 +68,16 @@ def test_text_of_a_model_neither_runs_nor_fetches(small: Page) -> None:
     )
 
 
-def test_own_files_are_shown_whatever_host_names_them(small: Page, open_page: OpenPage) -> None:
+def test_own_files_are_shown_whatever_host_names_them(open_page: OpenPage) -> None:
+    page = open_page("/login", logged_in=False)
     open_page.expect_status(404, "/v1/files/image/none.png")
     open_page.expect_status(403, "/v1/files/image/none.png")
     text = "![none](https://gate.example/ai/v1/files/image/none.png?sig=1&exp=2)"
 
-    shown = small.evaluate(SHOW, [text, "https://gate.example/ai"])
+    shown = page.evaluate(SHOW, [text, "https://gate.example/ai"])
 
     assert (
-        f'src="{small.evaluate("location.origin")}/v1/files/image/none.png?sig=1&amp;exp=2"'
-        in shown
+        f'src="{page.evaluate("location.origin")}/v1/files/image/none.png?sig=1&amp;exp=2"' in shown
     )
 
 

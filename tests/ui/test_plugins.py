@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from ui.browser_world import OpenPage, assert_accessible, settled
+from ui.browser_world import assert_accessible, settled
+from ui.one_window import OneWindow
 from ui.ui_world import World, world
 
 pytestmark = pytest.mark.e2e
@@ -40,8 +41,8 @@ def declare(package: Path) -> None:
     (about / "entry_points.txt").write_text("[grokgate.plugins]\nhaiku = grokgate_haiku\n")
 
 
-def test_its_page_has_the_kit_its_texts_and_its_looks(open_page: OpenPage) -> None:
-    page = open_page("/admin/plugins")
+def test_its_page_has_the_kit_its_texts_and_its_looks(show_page: OneWindow) -> None:
+    page = show_page("/admin/plugins")
     page.get_by_role("navigation", name="Pages").get_by_role("link", name="Haiku").click()
     settled(page, "panel")
     expect(page.locator("h1")).to_be_focused()
@@ -52,8 +53,8 @@ def test_its_page_has_the_kit_its_texts_and_its_looks(open_page: OpenPage) -> No
     assert_accessible(page)
 
 
-def test_its_page_follows_the_language(open_page: OpenPage) -> None:
-    page = open_page(PANEL)
+def test_its_page_follows_the_language(show_page: OneWindow) -> None:
+    page = show_page(PANEL)
     expect(page.get_by_role("button", name="Write")).to_be_visible()
     page.get_by_role("button", name="Language").click()
     page.get_by_role("menuitemcheckbox", name="中文").click()
@@ -61,14 +62,14 @@ def test_its_page_follows_the_language(open_page: OpenPage) -> None:
     expect(page.get_by_role("button", name="Write")).to_have_count(0)
 
 
-def test_a_page_that_nobody_brings_says_so(open_page: OpenPage) -> None:
-    page = open_page("/admin/panel/haiku/nothing")
+def test_a_page_that_nobody_brings_says_so(show_page: OneWindow) -> None:
+    page = show_page("/admin/panel/haiku/nothing")
 
     expect(page.get_by_text("haiku/nothing")).to_be_visible()
 
 
-def test_its_switch_waits_for_a_start_and_is_in_the_trail(open_page: OpenPage) -> None:
-    page = open_page("/admin/plugins")
+def test_its_switch_waits_for_a_start_and_is_in_the_trail(show_page: OneWindow) -> None:
+    page = show_page("/admin/plugins")
     page.get_by_role("switch", name="Load haiku at the next start").click()
     expect(page.get_by_role("status").filter(has_text="Restart the gateway")).to_contain_text(
         "haiku"

@@ -1,6 +1,8 @@
 """A gateway with chosen plugins in the test's own event loop."""
 
 import random
+import shutil
+import ssl
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -35,6 +37,9 @@ STOCK: Mapping[Capability, str] = {
 }
 """Capability → id of the model that is on offer where no plugin brings cards of its own."""
 _BUCKET = "default"
+_IN_MEMORY = Path("/dev/shm")  # noqa: S108 - the folder made in it is one's own
+_ROOM = 1 << 30
+"""Free bytes without which files are rather kept on a disk."""
 _FOR_CLIENTS = ("/v1/", "/images/", "/health", "/ready")
 _ADMIN_ALIAS = "/v1/admin"
 
@@ -103,10 +108,10 @@ class RunningGateway:
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[httpx.AsyncClient]:
         """Serve on a loopback port, for streams and disconnects; yields a client with the key."""
-        async with (
-            serving(self.app) as base,
-            self._client(httpx.AsyncHTTPTransport(), base) as client,
-        ):
+        # Without certificates: there is no TLS here, and reading those of the machine takes longer
+        # than many a test.
+        transport = httpx.AsyncHTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        async with serving(self.app) as base, self._client(transport, base) as client:
             yield client
 
     @asynccontextmanager
@@ -166,7 +171,7 @@ async def running_gateway(
     """
     fake = upstream or FakeUpstream()
     watcher = _Watcher()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=_fast_place()) as folder:
         gateway = Gateway(
             RunOptions(
                 data_dir=Path(folder) / "data",
@@ -186,6 +191,12 @@ async def running_gateway(
             running = RunningGateway(gateway, fake, names, watcher)
             async with running.client:
                 yield running
+
+
+def _fast_place() -> Path | None:
+    """Return where files are not written to a disk, if there is such a place; None: elsewhere."""
+    roomy = _IN_MEMORY.is_dir() and shutil.disk_usage(_IN_MEMORY).free > _ROOM
+    return _IN_MEMORY if roomy else None
 
 
 def make_card(name: str = "grok-4", *, capability: Capability = "chat", **more: Any) -> ModelCard:

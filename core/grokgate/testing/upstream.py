@@ -99,6 +99,12 @@ class FakeUpstream:
         """Append further answers."""
         self._answers.extend(answers)
 
+    def forget(self) -> None:
+        """Forget what it was asked, and the answers that are left: the next test begins."""
+        self._answers.clear()
+        self.asked.clear()
+        self.closed = 0
+
     def spec(self, upstream: str = "web", *, profiles: Sequence[str] = ()) -> UpstreamSpec:
         """Declare the fake as *upstream*; it pretends to speak *profiles*, newest first."""
 

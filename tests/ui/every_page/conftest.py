@@ -1,4 +1,4 @@
-"""Every page in Chinese, wide and narrow, light and dark, is whole and usable by all."""
+"""A gateway that has every page, and a walk through them in the language of the file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,11 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from ui.browser_world import OpenPage
+from ui.browser_world import Language, OpenPage
 from ui.ui_world import World
-from ui.walk import ADDRESSES, SETTINGS, Walk, write_plugin
-
-pytestmark = pytest.mark.e2e
+from ui.walk import SETTINGS, Walk, write_plugin
 
 
 @pytest.fixture(scope="module")
@@ -24,12 +22,8 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def walk(browser: Browser, gateway: World) -> Iterator[Walk]:
+def walk(browser: Browser, gateway: World, language: Language) -> Iterator[Walk]:
+    """Its windows; each file has a fixture `language`."""
     opener = OpenPage(browser, gateway)
-    yield Walk(opener, "zh")
+    yield Walk(opener, language)
     opener.close()
-
-
-@pytest.mark.parametrize("address", ADDRESSES)
-def test_page(walk: Walk, address: str) -> None:
-    walk.check(address)

@@ -9,7 +9,7 @@ from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from grokgate.sandbox import default_accounts
 from ui.browser_world import NARROW, WIDE, OpenPage, assert_accessible, assert_fits, look, settled
-from ui.ui_world import KEY, PASSWORD, World
+from ui.ui_world import BASE, KEY, PASSWORD, World
 
 pytestmark = pytest.mark.e2e
 
@@ -235,6 +235,7 @@ def test_gallery_runs_until_it_is_stopped_and_is_zipped(page: Page) -> None:
 
 
 def test_logout_stops_what_is_being_made(opener: OpenPage) -> None:
+    opener.expect_status(401, BASE)  # what was asked shortly before the logout
     page = opener.new(logged_in=False)
     page.goto(f"/login?next={PAGE}")
     log_in(page)

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from ui.browser_world import assert_accessible
+from ui.held import holding
 from ui.one_window import OneWindow
 from ui.ui_world import BASE, PASSWORD, World
 
@@ -29,6 +30,12 @@ def setting(page: Page, key: str) -> Locator:
 def value_of(gateway: World, key: str) -> object:
     section, name = key.split(".")
     return gateway.get("/config")[section][name]
+
+
+def refuse(page: Page, path: str, status: int, code: str) -> None:
+    """Have the next request to *path* refused."""
+    refusal = {"error": {"message": "Not now", "code": code}}
+    page.route(f"**{BASE}{path}", lambda route: route.fulfill(status=status, json=refusal), times=1)
 
 
 def save(page: Page) -> None:
@@ -149,6 +156,43 @@ def test_what_somebody_else_saved_beside_it_stays(show_page: OneWindow, gateway:
     save(page)
 
     assert (value_of(gateway, "log.slow_ms"), value_of(gateway, "cache.limit_mb")) == (333, 7)
+
+
+def test_what_is_typed_while_it_is_saved_is_a_change_of_what_was_saved(
+    show_page: OneWindow, gateway: World
+) -> None:
+    gateway.post("/config", {"log": {"slow_ms": 100}})
+    page = show_page("/admin/config?q=slow_ms")
+    row = setting(page, "log.slow_ms")
+    row.get_by_role("spinbutton").fill("111")
+    with holding(page, "POST", "/config") as held:
+        page.get_by_role("button", name="Save").click()
+    row.get_by_role("spinbutton").fill("100")
+
+    held.let_go()
+
+    expect(page.get_by_text("1 change saved")).to_be_visible()
+    expect(page.get_by_text("1 change", exact=True)).to_be_visible()
+    expect(row.get_by_role("status")).to_have_count(0)
+    save(page)
+    assert value_of(gateway, "log.slow_ms") == 100
+
+
+def test_gateway_that_cannot_tell_who_saves_ends_no_session(
+    show_page: OneWindow, gateway: World
+) -> None:
+    show_page.expect_status(403, f"{BASE}/config")
+    show_page.expect_status(503, f"{BASE}/verify")
+    page = show_page("/admin/config?q=slow_ms")
+    setting(page, "log.slow_ms").get_by_role("spinbutton").fill("444")
+    refuse(page, "/config", 403, "csrf_failed")
+    refuse(page, "/verify", 503, "overloaded")
+
+    page.get_by_role("button", name="Save").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("Not now")
+    save(page)
+    assert value_of(gateway, "log.slow_ms") == 444
 
 
 def test_leaving_with_unsaved_changes_asks(show_page: OneWindow, gateway: World) -> None:

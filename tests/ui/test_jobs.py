@@ -3,12 +3,12 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from grokgate.sandbox import HttpStatus, Pace
 from ui.browser_world import settled
 from ui.one_window import OneWindow
-from ui.ui_world import World
+from ui.ui_world import BASE, World
 
 pytestmark = pytest.mark.e2e
 
@@ -61,6 +61,21 @@ def test_a_job_is_followed_again_when_its_events_break_off(
     with page.expect_response(streams), page.expect_response(streams):
         page.clock.run_for(UNTIL_AGAIN_MS)
     expect(page.get_by_role("button", name="Jobs that ended")).to_be_visible()
+
+
+def test_details_show_the_end_that_the_list_tells(show_page: OneWindow, gateway: World) -> None:
+    task = gateway.post("/tokens/nsfw/enable/async", ALL)["task_id"]
+    page = show_page("/admin/jobs")
+    expect(page.locator(f'.table-row[data-key="{task}"]')).to_contain_text("Done")
+
+    def as_it_ran(route: Route) -> None:
+        told = route.fetch().json()
+        route.fulfill(json={**told, "task": {**told["task"], "status": "running"}})
+
+    page.route(f"**{BASE}/batch/{task}", as_it_ran, times=1)
+    page.goto(f"/admin/jobs?job={task}")
+
+    expect(page.get_by_role("dialog").locator(f'[data-task="{task}"]')).to_contain_text("Done")
 
 
 def test_failures_are_told_and_tried_again(show_page: OneWindow, gateway: World) -> None:

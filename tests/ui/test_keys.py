@@ -5,6 +5,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from ui.browser_world import assert_accessible
+from ui.held import holding
 from ui.one_window import OneWindow
 from ui.ui_world import MODEL, World
 
@@ -66,3 +67,37 @@ def test_a_refusal_stands_at_its_field(show_page: OneWindow) -> None:
     dialog.get_by_role("button", name="New key").click()
 
     expect(dialog.get_by_role("alert")).to_be_visible()
+
+
+def test_switches_stay_as_they_were_set_while_keys_are_read_again(show_page: OneWindow) -> None:
+    page = show_page("/admin/keys")
+    names = ("Night jobs", "Notebook")
+    first, second = (page.get_by_role("switch", name=f"{name} is active") for name in names)
+    with holding(page, "GET", "/keys") as overtaken:
+        first.click()
+    with holding(page, "GET", "/keys") as again:
+        second.click()
+
+    expect(first).not_to_be_checked()
+    overtaken.let_go()
+    again.let_go()
+    expect(second).to_be_enabled()
+    expect(first).not_to_be_checked()
+    expect(second).not_to_be_checked()
+
+
+def test_key_that_is_made_late_is_shown_and_leaves_the_next_form(show_page: OneWindow) -> None:
+    page = show_page("/admin/keys")
+    page.get_by_role("button", name="New key").click()
+    form = page.get_by_role("dialog", name="New key")
+    form.get_by_label("Name").fill("Late")
+    with holding(page, "POST", "/keys") as held:
+        form.get_by_role("button", name="New key").click()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="New key").click()
+    form.get_by_label("Name").fill("Next")
+
+    held.let_go()
+
+    page.get_by_role("button", name="I have copied it").click()
+    expect(form.get_by_label("Name")).to_have_value("Next")

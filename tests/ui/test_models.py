@@ -5,10 +5,15 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from ui.browser_world import assert_accessible
+from ui.held import holding
 from ui.one_window import OneWindow
 from ui.ui_world import BASE, MODEL, World
 
 pytestmark = pytest.mark.e2e
+
+HIDDEN = ("grok-3", "grok-4")
+SEEN_AGAIN = "document.dispatchEvent(new Event('visibilitychange'))"
+"""Has the page ask anew, as it does by itself now and then."""
 
 
 def row(page: Page, model: str) -> Locator:
@@ -96,3 +101,35 @@ def test_refused_card_says_why_and_stays(show_page: OneWindow, gateway: World) -
 
     expect(dialog.get_by_role("alert")).to_contain_text("taken")
     assert gateway.get("/models")["add"] == []
+
+
+def test_two_changes_at_once_are_both_kept(show_page: OneWindow, gateway: World) -> None:
+    page = show_page("/admin/models")
+    with holding(page, "POST", "/models") as held:
+        choose(page, HIDDEN[0], "Hide")
+    choose(page, HIDDEN[1], "Hide")
+
+    held.let_go()
+
+    for model in HIDDEN:
+        expect(row(page, model).get_by_text("Hidden", exact=True)).to_be_visible()
+    assert gateway.get("/models")["hide"] == list(HIDDEN)
+    gateway.post("/models", {"hide": []})
+
+
+def test_answer_that_was_overtaken_by_a_change_is_not_shown(
+    show_page: OneWindow, gateway: World
+) -> None:
+    page = show_page(f"/admin/models?q={HIDDEN[0]}")
+    expect(row(page, HIDDEN[0])).to_be_visible()
+    with holding(page, "GET", "/models", answered=True) as held:
+        page.evaluate(SEEN_AGAIN)
+    choose(page, HIDDEN[0], "Hide")
+    hidden = row(page, HIDDEN[0]).get_by_text("Hidden", exact=True)
+    expect(hidden).to_be_visible()
+
+    held.let_go()
+
+    page.evaluate("fetch(location.href)")  # by its answer, the other has come too
+    assert hidden.is_visible()
+    gateway.post("/models", {"hide": []})

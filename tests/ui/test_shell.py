@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from ui.browser_world import NARROW, OpenPage, assert_accessible, settled
+from ui.one_window import OneWindow
 from ui.ui_world import BASE, PASSWORD, World
 
 pytestmark = pytest.mark.e2e
@@ -16,10 +17,12 @@ TELL = """async (text) => {
     toast.error(text);
 }"""
 """Shows a message of something that went wrong."""
+DRAWN = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
+"""Waits until what has happened can be seen."""
 
 
-def test_language_and_theme_are_kept(open_page: OpenPage) -> None:
-    page = open_page("/admin/plugins")
+def test_language_and_theme_are_kept(show_page: OneWindow) -> None:
+    page = show_page("/admin/plugins")
     page.get_by_role("button", name="Language").click()
     page.get_by_role("menuitemcheckbox", name="中文").click()
     expect(page.locator("h1")).to_have_text("插件")
@@ -31,8 +34,8 @@ def test_language_and_theme_are_kept(open_page: OpenPage) -> None:
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
-def test_pages_are_reached_by_keys_alone(open_page: OpenPage) -> None:
-    page = open_page("/admin/plugins")
+def test_pages_are_reached_by_keys_alone(show_page: OneWindow) -> None:
+    page = show_page("/admin/plugins")
     page.keyboard.press("Control+k")
     page.keyboard.type("audit")
     assert_accessible(page)
@@ -42,8 +45,8 @@ def test_pages_are_reached_by_keys_alone(open_page: OpenPage) -> None:
     expect(page.locator("h1")).to_be_focused()
 
 
-def test_the_drawer_leads_to_pages_and_closes(open_page: OpenPage) -> None:
-    page = open_page("/admin/plugins", width=NARROW)
+def test_the_drawer_leads_to_pages_and_closes(show_page: OneWindow) -> None:
+    page = show_page("/admin/plugins", width=NARROW)
     page.get_by_role("button", name="Menu").click()
     drawer = page.get_by_role("dialog")
     assert_accessible(page)
@@ -71,8 +74,8 @@ def test_pages_open_whatever_the_browser_has_kept(open_page: OpenPage, storage: 
     expect(page.locator("h1")).to_have_text("Plugins")
 
 
-def test_messages_are_closed_while_a_window_is_open(open_page: OpenPage) -> None:
-    page = open_page("/admin/keys")
+def test_messages_are_closed_while_a_window_is_open(show_page: OneWindow) -> None:
+    page = show_page("/admin/keys")
     page.get_by_role("button", name="Account").click()
     page.get_by_role("menuitem", name="Version").click()
     dialog = page.get_by_role("dialog", name="Version")
@@ -143,7 +146,32 @@ def test_an_ended_session_leads_to_the_login_and_back(open_page: OpenPage) -> No
     settled(page, "downstream")
 
 
+def test_a_gateway_that_cannot_tell_who_asks_is_asked_again(show_page: OneWindow) -> None:
+    show_page.expect_status(503, f"{BASE}/verify")
+    page = show_page("/admin/plugins")
+    refusal = {"error": {"message": "Not now", "code": "overloaded"}}
+    page.route(f"**{BASE}/verify", lambda route: route.fulfill(status=503, json=refusal), times=1)
+    page.reload()
+    failure = page.get_by_role("alert")
+    expect(failure).to_contain_text("Not now")
+    failure.get_by_role("button", name="Try again").click()
+
+    settled(page, "plugins")
+
+
+def test_a_menu_stays_open_while_something_else_scrolls(show_page: OneWindow) -> None:
+    page = show_page("/admin/plugins")
+    page.get_by_role("button", name="Account").click()
+    page.get_by_role("navigation").first.dispatch_event("scroll")
+    page.evaluate(DRAWN)
+    expect(page.get_by_role("menuitem", name="Version")).to_be_visible()
+
+    page.evaluate("document.dispatchEvent(new Event('scroll'))")
+    expect(page.get_by_role("menu")).to_have_count(0)
+
+
 def test_a_logout_ends_the_session(open_page: OpenPage, gateway: World) -> None:
+    open_page.expect_status(401, BASE)  # what was asked shortly before the logout
     page = open_page("/login", logged_in=False)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.keyboard.press("Enter")

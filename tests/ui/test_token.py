@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, FilePayload, Locator, Page, Route, expe
 
 from grokgate.sandbox import HttpStatus
 from ui.browser_world import NARROW, OpenPage, assert_accessible, assert_fits
+from ui.held import holding
 from ui.large_pool import make_large_pool
 from ui.one_window import OneWindow
 from ui.table_times import PATH, Stopwatch
@@ -26,6 +27,8 @@ DIALOGS = (
     ("^Export$", "Format"),
 )
 """Buttons, and what the dialogs that they open contain."""
+TOO_LONG = 60 * "x"
+"""A tag that is refused."""
 LARGE = 10_000
 QUICK_MS, AT_ONCE_MS, SMOOTH_MS = 2500, 600, 100
 """Milliseconds on a machine with other work; ``tests/bench/token_page.py`` tells of an idle one."""
@@ -114,9 +117,24 @@ def test_adding_answers_for_each_line(show_page: OneWindow, gateway: World) -> N
     assert gateway.get("/tokens/list")["total"] == before + 1
 
 
+def test_pressing_the_keys_twice_adds_once(show_page: OneWindow) -> None:
+    page = show_page(PATH)
+    press(page, "Add accounts")
+    dialog(page).get_by_label("Tokens").fill("added-by-keys-1")
+    with holding(page, "POST", "/tokens/add") as held:
+        page.keyboard.press("Control+Enter")
+    page.keyboard.press("Control+Enter")
+
+    held.let_go()
+
+    expect(dialog(page)).to_contain_text("1 account added")
+    assert held.count == 1
+
+
 def test_a_pasted_text_is_not_dropped_unasked(show_page: OneWindow) -> None:
     page = show_page(PATH)
     press(page, "Add accounts")
+    expect(dialog(page).get_by_label("Tokens")).to_be_focused()
     page.keyboard.type("half a list")
     page.keyboard.press("Escape")
     question = page.get_by_role("dialog", name="Close without the text?")
@@ -161,6 +179,45 @@ def test_an_edit_sends_what_changed_and_spares_what_another_changed(
     expect(page.locator("dialog[open]")).to_have_count(0)
     now = gateway.get("/tokens/item", token=account["id"])["item"]
     assert (now["note"], now["tags"]) == ("Lent by Ada and Bob", ["team", "eu"])
+
+
+def test_an_edit_that_is_saved_late_leaves_the_next_form(
+    show_page: OneWindow, gateway: World
+) -> None:
+    account = gateway.get("/tokens/list")["items"][0]["id"]
+    page = show_page(PATH)
+    press(page, f"Edit {account}")
+    dialog(page).get_by_label("Note").fill("Saved late")
+    with holding(page, "PATCH", "/tokens/item") as held:
+        press(dialog(page), "Save")
+    page.keyboard.press("Escape")
+    press(page, "Add accounts")
+
+    held.let_go()
+
+    expect(page.get_by_text(f"{account} saved")).to_be_visible()
+    expect(dialog(page).get_by_label("Tokens")).to_be_visible()
+
+
+def test_a_change_of_many_stays_open_until_it_is_accepted(
+    show_page: OneWindow, gateway: World
+) -> None:
+    show_page.expect_status(400, "/tokens/items")
+    page = show_page.new()
+    page.clock.install()
+    page.goto(PATH)
+    select(page, gateway.get("/tokens/list")["items"][0]["id"])
+    press(page.get_by_role("toolbar"), "Change")
+    dialog(page).get_by_label("Add tags").fill(TOO_LONG)
+    page.keyboard.press("Enter")
+    with holding(page, "PATCH", "/tokens/items") as held:
+        press(dialog(page), "Change 1 account")
+    page.clock.run_for(60_000)
+
+    held.let_go()
+
+    expect(dialog(page).get_by_role("alert")).to_contain_text("add_tags")
+    expect(dialog(page)).to_contain_text(TOO_LONG)
 
 
 def test_a_deletion_names_the_number_and_can_be_undone(
@@ -272,14 +329,14 @@ def test_its_dialogs_are_usable_by_all(show_page: OneWindow, gateway: World) -> 
 def test_very_many_accounts_are_shown_filtered_sorted_and_scrolled(open_large: OpenPage) -> None:
     watch = Stopwatch(open_large.new())
     watch.first_row()  # fills the browser's cache
-    shown = watch.first_row()
+    shown = [watch.first_row() for _ in range(2)]
     expect(watch.page.get_by_role("tab", selected=True)).to_contain_text("10K")
     tabs = [watch.page.get_by_role("tab", name=re.compile(name)) for name in ("Cooling", "Expired")]
     filtered = [watch.changed(tab) for tab in tabs]
     ordered = [watch.changed(watch.page.get_by_role("button", name="Calls")) for _ in range(2)]
     scrolled = watch.scrolled()
 
-    assert shown < QUICK_MS
+    assert min(shown) < QUICK_MS, shown
     assert min(filtered) < AT_ONCE_MS, filtered
     assert min(ordered) < AT_ONCE_MS, ordered
     assert sorted(scrolled.gaps)[15] < SMOOTH_MS, scrolled.gaps

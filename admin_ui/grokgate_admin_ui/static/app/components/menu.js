@@ -36,8 +36,9 @@ export function Menu({ label, icon = "more", text, items, small = false, kind = 
     const leave = (/** @type {Event} */ event) => {
       if (!place.current?.contains(/** @type {Node} */ (event.target))) setOpen(false);
     };
+    // What moves the button leaves the list behind; what else scrolls, as an answer that grows, does not matter.
     const scrolled = (/** @type {Event} */ event) => {
-      if (!list.current?.contains(/** @type {Node} */ (event.target))) setOpen(false);
+      if (/** @type {Node} */ (event.target).contains(place.current)) setOpen(false);
     };
     document.addEventListener("pointerdown", leave);
     document.addEventListener("scroll", scrolled, true);

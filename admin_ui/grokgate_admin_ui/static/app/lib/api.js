@@ -2,50 +2,15 @@
 
 import { url } from "./address.js";
 import { readEvents } from "./events.js";
+import { ApiError, errorOf, reach, unreachable } from "./refusal.js";
 import { askPassword, csrf, lostSession, renewCsrf } from "./session.js";
+
+export { ApiError };
 
 const BASE = "/api/v1/admin";
 
-/** What the gateway refused, or that it could not be reached. */
-export class ApiError extends Error {
-  /**
-   * @param {string} message
-   * @param {{status?: number, code?: string, param?: string | null, requestId?: string,
-   *   retryAfterS?: number | null, body?: unknown}} facts
-   *   Status 0: there was no answer.
-   */
-  constructor(message, facts) {
-    super(message);
-    this.status = facts.status ?? 0;
-    this.code = facts.code ?? "";
-    this.param = facts.param ?? null;
-    this.requestId = facts.requestId ?? "";
-    this.retryAfterS = facts.retryAfterS ?? null;
-    this.body = facts.body;
-  }
-}
-
 /** @typedef {{query?: Record<string, unknown>, signal?: AbortSignal, quiet?: boolean,
  *   headers?: Record<string, string>}} Options `quiet`: a 401 does not lead to the login page. */
-
-/**
- * Make an error of a refusal's reply; also of the routes for clients.
- *
- * @param {Response} reply
- */
-export async function errorOf(reply) {
-  const body = await reply.json().catch(() => null);
-  const told = body?.error;
-  const seconds = Number(reply.headers.get("retry-after"));
-  return new ApiError(told?.message ?? body?.detail ?? `HTTP ${reply.status}`, {
-    status: reply.status,
-    code: told?.code ?? told?.type ?? "",
-    param: told?.param ?? null,
-    requestId: reply.headers.get("x-request-id") ?? "",
-    retryAfterS: Number.isFinite(seconds) && seconds > 0 ? seconds : null,
-    body,
-  });
-}
 
 /**
  * Send a request and return its good reply; asks for the password where the gateway wants it.
@@ -86,19 +51,13 @@ async function once(method, path, body, { query, signal, headers = {} }) {
   const sent = { accept: "application/json", ...headers };
   if (body !== undefined && !isForm) sent["content-type"] = "application/json";
   if (method !== "GET") sent["x-grokgate-csrf"] = csrf();
-  try {
-    return await fetch(url(BASE + path, query), {
-      method,
-      headers: sent,
-      body: body === undefined || isForm ? body : JSON.stringify(body),
-      signal,
-      credentials: "same-origin",
-      cache: "no-store",
-    });
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    throw new ApiError("unreachable", { code: "unreachable" });
-  }
+  return reach(url(BASE + path, query), {
+    method,
+    headers: sent,
+    body: body === undefined || isForm ? body : JSON.stringify(body),
+    signal,
+    credentials: "same-origin",
+  });
 }
 
 /** @param {string} password */
@@ -155,7 +114,7 @@ async function events(path, { onEvent, signal, quiet }) {
  */
 export function broken(error) {
   const isOurs = error instanceof DOMException && error.name === "AbortError";
-  return isOurs ? error : new ApiError("unreachable", { code: "unreachable" });
+  return isOurs ? error : unreachable();
 }
 
 /**

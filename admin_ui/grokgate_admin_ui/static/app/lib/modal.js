@@ -1,6 +1,6 @@
 // Windows over the page: the browser's own dialogs, and what stands above them.
 
-import { useLayoutEffect } from "./preact.js";
+import { useLayoutEffect, useRef } from "./preact.js";
 
 /**
  * Holds the messages. It moves into the window on top, as the browser lets nothing else be clicked.
@@ -60,4 +60,23 @@ export function useModal(place, onClose) {
       if (back instanceof HTMLElement && back.isConnected) back.focus();
     };
   }, []);
+}
+
+/**
+ * Return *close* for as long as the window's component stands: an answer that comes after Esc must
+ * not close another window that was opened meanwhile.
+ *
+ * @param {() => void} close
+ */
+export function useOwnClose(close) {
+  const isOpen = useRef(true);
+  useLayoutEffect(
+    () => () => {
+      isOpen.current = false;
+    },
+    [],
+  );
+  return () => {
+    if (isOpen.current) close();
+  };
 }

@@ -1,6 +1,6 @@
 // Loading of what a page shows, once or again and again.
 
-import { signal, useCallback, useEffect, useRef, useState } from "./preact.js";
+import { signal, useCallback, useEffect, useLayoutEffect, useRef, useState } from "./preact.js";
 
 /** How many parts of the page wait for what they show first. */
 export const waiting = signal(0);
@@ -11,8 +11,9 @@ const PATIENCE_MS = 30_000;
 /**
  * @template T
  * @typedef {{data: T | undefined, error: unknown, loading: boolean, reload: () => Promise<void>,
- *   replace(data: T): void}} Load Replace: shows what another call answered, and drops what
- *   is under way.
+ *   replace(data: T | ((now: T | undefined) => T)): void}} Load
+ *   Reload: fulfilled once what is shown is at least as new as the call; a later one may bring it.
+ *   Replace: shows what another call answered, or makes it of what is shown, and drops what is under way.
  */
 
 /**
@@ -38,11 +39,11 @@ export function useLoad(load, deps, { everyMs = 0, enabled = true } = {}) {
   const latest = useRef(load);
   latest.current = load;
   const running = useRef(/** @type {AbortController | null} */ (null));
+  const newest = useRef(Promise.resolve());
   const begunAt = useRef(0);
   const isGone = useRef(false);
 
-  const reload = useCallback(async () => {
-    if (isGone.current) return;
+  const run = async () => {
     running.current?.abort();
     const control = new AbortController();
     running.current = control;
@@ -55,10 +56,18 @@ export function useLoad(load, deps, { everyMs = 0, enabled = true } = {}) {
       if (!control.signal.aborted) setState((now) => ({ ...now, error, loading: false }));
     }
     if (running.current === control) running.current = null;
+    else if (running.current) await newest.current;
+  };
+  const reload = useCallback(async () => {
+    if (isGone.current) return;
+    newest.current = run();
+    await newest.current;
   }, []);
-  const replace = useCallback((/** @type {T} */ data) => {
+  const replace = useCallback((/** @type {T | ((now: T | undefined) => T)} */ next) => {
     running.current?.abort();
-    setState({ data, error: null, loading: false });
+    const made = (/** @type {T | undefined} */ now) =>
+      typeof next === "function" ? /** @type {(now: T | undefined) => T} */ (next)(now) : next;
+    setState((now) => ({ data: made(now.data), error: null, loading: false }));
   }, []);
   useEffect(
     () => () => {
@@ -68,7 +77,8 @@ export function useLoad(load, deps, { everyMs = 0, enabled = true } = {}) {
   );
 
   const waits = enabled && state.data === undefined && !state.error;
-  useEffect(() => {
+  // Before anything is drawn: else the page looks ready for a moment.
+  useLayoutEffect(() => {
     if (!waits) return undefined;
     waiting.value += 1;
     return () => {
@@ -117,7 +127,8 @@ export function useSettled(value, ms = 150) {
 }
 
 /**
- * Run something that an operator started; tells whether it still runs, shows what went wrong.
+ * Run something that an operator started; tells whether it still runs, shows what went wrong. What
+ * is started meanwhile, as by a second press of a key, is left out.
  *
  * @template {unknown[]} A
  * @param {(...args: A) => Promise<void>} act
@@ -126,13 +137,17 @@ export function useSettled(value, ms = 150) {
  */
 export function useAction(act, onError) {
   const [busy, setBusy] = useState(false);
+  const runs = useRef(false); // at once; `busy` is known when it is drawn
   const run = async (/** @type {A} */ ...args) => {
+    if (runs.current) return;
+    runs.current = true;
     setBusy(true);
     try {
       await act(...args);
     } catch (error) {
       onError(error);
     } finally {
+      runs.current = false;
       setBusy(false);
     }
   };

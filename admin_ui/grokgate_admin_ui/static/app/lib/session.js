@@ -3,12 +3,16 @@
 
 import { url } from "./address.js";
 import { effect, signal, untracked } from "./preact.js";
+import { errorOf, reach } from "./refusal.js";
 import { navigate, place } from "./router.js";
 
 /** @typedef {"unknown" | "in" | "out" | "setup"} State `setup`: no password was chosen yet. */
 
 /** @type {import("../../vendor/signals.module.js").Signal<State>} */
 export const state = signal(/** @type {State} */ ("unknown"));
+
+/** Why the gateway could not tell the state, as long as it is unknown. */
+export const obstacle = signal(/** @type {unknown} */ (null));
 
 let secret = "";
 
@@ -29,16 +33,24 @@ export async function enter() {
   return told;
 }
 
-/** Ask the gateway whether the cookie is still good. */
+/** Ask the gateway whether the cookie is still good; throws `ApiError` where it cannot tell. */
 export async function verify() {
-  const reply = await fetch(url("/api/v1/admin/verify"), { cache: "no-store" });
-  const body = await reply.json().catch(() => null);
-  if (reply.ok) {
-    entered(body.csrf);
-  } else {
-    state.value = body?.error?.code === "setup_required" ? "setup" : "out";
+  try {
+    const reply = await reach(url("/api/v1/admin/verify"));
+    if (reply.ok) entered((await reply.json()).csrf);
+    else takeRefusal(await errorOf(reply));
+  } catch (error) {
+    obstacle.value = error;
+    throw error;
   }
   return state.value;
+}
+
+/** @param {import("./refusal.js").ApiError} error */
+function takeRefusal(error) {
+  // Only this one says that nobody is logged in: a gateway that is overloaded or stops does not know.
+  if (error.status !== 401) throw error;
+  ended(error.code === "setup_required" ? "setup" : "out");
 }
 
 /** Ask for the csrf text anew. */

@@ -2,8 +2,9 @@
 // the one that a visitor gave.
 
 import { url } from "./address.js";
-import { api, ApiError, broken, errorOf } from "./api.js";
+import { api, broken } from "./api.js";
 import { readEvents } from "./events.js";
+import { errorOf, reach } from "./refusal.js";
 import { onEnd } from "./session.js";
 
 /** Renewed this long before it ends. */
@@ -64,19 +65,6 @@ async function send(method, path, body, { signal, headers = {} }) {
     if (reply.ok) return reply;
     if (reply.status !== 401 || isAgain || given !== null) throw await errorOf(reply);
     forgetKey();
-  }
-}
-
-/**
- * @param {URL} address
- * @param {RequestInit} request
- */
-async function reach(address, request) {
-  try {
-    return await fetch(address, { ...request, cache: "no-store" });
-  } catch (error) {
-    if (request.signal?.aborted) throw error;
-    throw new ApiError("unreachable", { code: "unreachable" });
   }
 }
 

@@ -9,7 +9,7 @@ import { pageOf, prepare } from "../lib/pages.js";
 import { waiting } from "../lib/poll.js";
 import { html, useEffect, useErrorBoundary, useRef, useState } from "../lib/preact.js";
 import { navigate, place } from "../lib/router.js";
-import { state } from "../lib/session.js";
+import { obstacle, state } from "../lib/session.js";
 import { Frame } from "./frame.js";
 import { Shell } from "./shell.js";
 
@@ -46,12 +46,12 @@ async function leave() {
   await navigate("/login", { replace: true, force: true, query: { next } });
 }
 
-/** The gateway did not answer at all. */
+/** The gateway could not tell who we are. */
 function Unreachable() {
   return html`<${Frame}>
     <main id="main" class="frame-main">
       <h1 class="visually-hidden">Grokgate</h1>
-      <${Failure} error=${{ code: "unreachable" }} onRetry=${() => location.reload()} />
+      <${Failure} error=${obstacle.value} onRetry=${() => location.reload()} />
     </main>
   <//>`;
 }

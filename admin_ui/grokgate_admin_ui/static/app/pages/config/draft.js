@@ -47,7 +47,7 @@ export function useDraft(onBad) {
     setEdits(({ [key]: _, ...others }) => others);
   };
   const edit = (/** @type {Field} */ field, /** @type {unknown} */ value) => {
-    if (same(value, field.value)) {
+    if (same(value, field.value) && !busy) {
       undo(field.key);
       return;
     }
@@ -92,8 +92,7 @@ export function useDraft(onBad) {
     const headers = { "if-match": `"${seen.revision}"` };
     const reply = await api.post("/config", patchOf(edits, fields), { headers });
     await state.reload();
-    // What was typed meanwhile is not saved yet.
-    setEdits((now) => Object.fromEntries(Object.entries(now).filter(([key, edit]) => edit !== edits[key])));
+    setEdits((now) => typedSince(now, edits, fieldsOf(latest.current ?? seen)));
     setRefused({});
     setWarnings(reply.warnings ?? []);
     toast.ok(t("saved", { count: Object.keys(edits).length }));
@@ -143,6 +142,21 @@ function faultsOf(edits, fields) {
     if (fault) found[key] = fault;
   }
   return found;
+}
+
+/**
+ * Return what was typed while changes were saved. It is not saved yet; of a setting among them, it
+ * is a change of what is stored now.
+ *
+ * @param {Edits} now
+ * @param {Edits} sent
+ * @param {Map<string, Field>} fields As they are stored.
+ * @returns {Edits}
+ */
+function typedSince(now, sent, fields) {
+  const stored = (/** @type {string} */ key) => fields.get(key)?.value;
+  const left = Object.entries(now).filter(([key, edit]) => edit !== sent[key] && !same(edit.value, stored(key)));
+  return Object.fromEntries(left.map(([key, edit]) => [key, sent[key] ? { ...edit, base: stored(key) } : edit]));
 }
 
 /**

@@ -51,7 +51,9 @@ export default function DownstreamPage() {
     setBusy((now) => ({ ...now, [row.key]: enabled }));
     try {
       const { endpoints, warnings } = await api.post("/downstream", { [row.key]: enabled });
-      state.replace(endpoints);
+      // The others as they are: the answer to another switch may have come before this one.
+      const turned = endpoints.find((/** @type {Endpoint} */ each) => each.key === row.key);
+      state.replace((now = endpoints) => now.map((each) => (each.key === row.key ? turned : each)));
       toast.ok(t(enabled ? "now_on" : "now_off", { path: row.path }));
       for (const warning of warnings ?? []) toast.info(warning);
     } catch (error) {

@@ -11,6 +11,7 @@ import { api } from "../../lib/api.js";
 import { chores, follow } from "../../lib/chores.js";
 import { duration } from "../../lib/format.js";
 import { texts } from "../../lib/i18n.js";
+import { useOwnClose } from "../../lib/modal.js";
 import { useAction, useLoad } from "../../lib/poll.js";
 import { html } from "../../lib/preact.js";
 import { href } from "../../lib/router.js";
@@ -23,13 +24,16 @@ const t = texts("jobs");
 /** @typedef {import("../../lib/chores.js").Told<import("./words.js").Task>} Detail */
 
 /**
- * @param {{id: string, onClose: () => void, onStarted: () => unknown}} props
+ * @param {{id: string, status?: import("../../lib/chores.js").Chore["status"], onClose: () => void,
+ *   onStarted: () => unknown}} props Status: as the list has it.
  */
-export function JobDetails({ id, onClose, onStarted }) {
+export function JobDetails({ id, status, onClose, onStarted }) {
+  const close = useOwnClose(onClose);
   const live = chores.value.find((job) => job.task_id === id);
+  const isOver = (live?.status ?? status ?? "running") !== "running";
   const state = useLoad(
     async (signal) => /** @type {Detail} */ (await api.get(`/batch/${id}`, { signal })),
-    [id, live?.status],
+    [id, isOver],
   );
   const task = state.data?.task;
   const ids = (state.data?.failures ?? []).flatMap((failed) => failed.id ?? []);
@@ -39,7 +43,7 @@ export function JobDetails({ id, onClose, onStarted }) {
     const started = await api.post(route, { ids });
     void follow(started.task_id, { kind: task.kind, total: started.total });
     onStarted();
-    onClose();
+    close();
   }, toast.error);
   const canRepeat = route && ids.length > 0 && task.status !== "running";
 

@@ -63,7 +63,14 @@ export default function JobsPage() {
           />`}
       <//>
     <//>
-    ${job && html`<${JobDetails} key=${job} id=${job} onClose=${() => set({ job: "" })} onStarted=${state.reload} />`}`;
+    ${job &&
+    html`<${JobDetails}
+      key=${job}
+      id=${job}
+      status=${state.data?.find((task) => task.task_id === job)?.status}
+      onClose=${() => set({ job: "" })}
+      onStarted=${state.reload}
+    />`}`;
 }
 
 function Nothing() {

@@ -7,6 +7,7 @@ import { Grid, Row, Stack } from "../../components/layout.js";
 import { messageOf } from "../../components/states.js";
 import { api } from "../../lib/api.js";
 import { texts } from "../../lib/i18n.js";
+import { useOwnClose } from "../../lib/modal.js";
 import { html, useState } from "../../lib/preact.js";
 import { KINDS, limitOf, RECOMMENDED, UNLIMITED } from "./records.js";
 
@@ -76,6 +77,7 @@ function bodyOf({ key, expires, ...rest }) {
  * @param {{edited?: Key, onClose: () => void, onDone: (created: Key | null) => void}} props
  */
 export function KeyDialog({ edited, onClose, onDone }) {
+  const close = useOwnClose(onClose);
   const [before] = useState(() => draftOf(edited));
   const [draft, setDraft] = useState(before);
   const [accepted, setAccepted] = useState(false);
@@ -96,6 +98,7 @@ export function KeyDialog({ edited, onClose, onDone }) {
         const { data } = await api.post("/keys", { ...bodyOf(draft), key: draft.key, ...(accepted ? { confirm: true } : {}) });
         onDone(data);
       }
+      close();
     } catch (error) {
       const { param = null, code = "" } = /** @type {{param?: string | null, code?: string}} */ (error);
       setProblem({ param: code === "duplicate_key" ? "key" : param, message: messageOf(error) });

@@ -119,8 +119,7 @@ export default function KeysPage() {
       edited=${edited}
       onClose=${() => set({ key: "" })}
       onDone=${(/** @type {Key | null} */ created) => {
-        set({ key: "" });
-        setMade(created);
+        if (created) setMade(created);
         void state.reload();
       }}
     />`}

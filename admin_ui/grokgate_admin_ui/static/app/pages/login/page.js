@@ -10,7 +10,8 @@ import { texts } from "../../lib/i18n.js";
 import { useAction } from "../../lib/poll.js";
 import { html, useEffect, useRef, useState } from "../../lib/preact.js";
 import { navigate, place } from "../../lib/router.js";
-import { entered, state, verify } from "../../lib/session.js";
+import { entered, obstacle, state, verify } from "../../lib/session.js";
+import { toast } from "../../lib/toasts.js";
 import { Entry } from "./entry.js";
 import { safeNext } from "./next.js";
 import { useWait } from "./wait.js";
@@ -118,7 +119,7 @@ function wrong(error) {
 
 /** There is no password yet: the link that leads to it is on the terminal. */
 function NotSetUp() {
-  const [busy, look] = useAction(async () => void (await verify()), () => {});
+  const [busy, look] = useAction(async () => void (await verify()), toast.error);
   return html`<${Entry}
     title=${t("setup_title")}
     lead=${t("setup_lead")}
@@ -140,9 +141,9 @@ function NotSetUp() {
   <//>`;
 }
 
-/** The gateway did not answer when it was asked who we are. */
+/** The gateway could not tell who we are. */
 function Silent() {
   return html`<${Entry} title=${t("title")} lead=${t("lead", { host: root.host })}>
-    <${Failure} error=${{ code: "unreachable" }} onRetry=${() => verify().catch(() => {})} />
+    <${Failure} error=${obstacle.value} onRetry=${() => verify().catch(() => {})} />
   <//>`;
 }

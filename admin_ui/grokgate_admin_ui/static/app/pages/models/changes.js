@@ -1,10 +1,11 @@
-// Changes of the catalog. Each list replaces the former one, so what is there now is read first.
+// Changes of the catalog. Each list replaces the former one, so what is there now is read first, and
+// one change waits for the other.
 
 import { confirm } from "../../components/dialog.js";
 import { api } from "../../lib/api.js";
 import { texts } from "../../lib/i18n.js";
 import { useLoad } from "../../lib/poll.js";
-import { useState } from "../../lib/preact.js";
+import { useRef, useState } from "../../lib/preact.js";
 import { toast } from "../../lib/toasts.js";
 import { ownAliases } from "./records.js";
 
@@ -18,34 +19,33 @@ const EVERY_MS = 15_000;
 
 /** The catalog, and what can be done with it. */
 export function useCatalog() {
-  const [told, setTold] = useState(/** @type {Catalog | null} */ (null));
   const [warnings, setWarnings] = useState(/** @type {string[]} */ ([]));
-  const [busy, setBusy] = useState("");
+  const [busy, setBusy] = useState(/** @type {string[]} */ ([]));
   const state = useLoad(
-    async (signal) => {
-      const catalog = /** @type {Catalog} */ (await api.get("/models", { signal }));
-      setTold(null);
-      return catalog;
-    },
+    async (signal) => /** @type {Catalog} */ (await api.get("/models", { signal })),
     [],
     { everyMs: EVERY_MS },
   );
 
-  const change = async (/** @type {(now: Catalog) => Change} */ make) => {
-    const body = make(await api.get("/models"));
-    const reply = await api.post("/models", body);
-    setTold(reply);
-    setWarnings(reply.warnings ?? []);
+  const last = useRef(Promise.resolve());
+  const change = (/** @type {(now: Catalog) => Change} */ make) => {
+    const done = last.current.then(async () => {
+      const reply = await api.post("/models", make(await api.get("/models")));
+      state.replace(reply);
+      setWarnings(reply.warnings ?? []);
+    });
+    last.current = done.catch(() => {});
+    return done;
   };
   const act = async (/** @type {string} */ name, /** @type {(now: Catalog) => Change} */ make, /** @type {() => void} */ done) => {
-    setBusy(name);
+    setBusy((now) => [...now, name]);
     try {
       await change(make);
       done();
     } catch (error) {
       toast.error(error);
     }
-    setBusy("");
+    setBusy((now) => now.toSpliced(now.indexOf(name), 1));
   };
 
   const offer = (/** @type {string} */ id) =>
@@ -62,11 +62,12 @@ export function useCatalog() {
   };
 
   return {
-    state: told ? { ...state, data: told } : state,
+    state,
     warnings,
     forget: () => setWarnings([]),
     acts: {
-      busy,
+      /** What is being changed. */
+      isBusy: (/** @type {string} */ name) => busy.includes(name),
       hide,
       offer,
       remove,

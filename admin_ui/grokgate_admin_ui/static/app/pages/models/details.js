@@ -38,8 +38,8 @@ export function Details({ model, catalog, capacity, acts, onEdit, onClose }) {
     footer=${html`${isOwn
         ? html`<${Button} icon="edit" onClick=${onEdit}>${t("edit")}<//>`
         : model.obstacle === "hidden"
-          ? html`<${Button} icon="eye" busy=${acts.busy === model.id} onClick=${() => acts.offer(model.id)}>${t("offer")}<//>`
-          : html`<${Button} icon="eyeOff" busy=${acts.busy === model.id} onClick=${() => acts.hide(model.id)}>${t("hide")}<//>`}
+          ? html`<${Button} icon="eye" busy=${acts.isBusy(model.id)} onClick=${() => acts.offer(model.id)}>${t("offer")}<//>`
+          : html`<${Button} icon="eyeOff" busy=${acts.isBusy(model.id)} onClick=${() => acts.hide(model.id)}>${t("hide")}<//>`}
       <${Button} icon="help" to=${explainTo(model)}>${t("explain")}<//>
       ${model.offered && html`<${Button} kind="primary" icon="chat" to=${playTo(model)}>${t("play")}<//>`}`}
   >

@@ -6,6 +6,7 @@ import { ChipsField, SelectField, SwitchField, TextArea, TextField } from "../..
 import { Grid, Stack } from "../../components/layout.js";
 import { messageOf } from "../../components/states.js";
 import { texts } from "../../lib/i18n.js";
+import { useOwnClose } from "../../lib/modal.js";
 import { html, useState } from "../../lib/preact.js";
 import { CAPABILITIES, EFFORTS, OWN, TIERS } from "./records.js";
 
@@ -87,6 +88,7 @@ function isJson(text) {
  *   onSave: (card: AddedCard, before: string | undefined) => Promise<void>, onClose: () => void}} props
  */
 export function CardDialog({ catalog, edited, onSave, onClose }) {
+  const close = useOwnClose(onClose);
   const bundled = catalog.models.filter((model) => model.origin !== OWN);
   const [draft, setDraft] = useState(() => draftOf(edited, bundled[0]?.id ?? ""));
   const [problem, setProblem] = useState("");
@@ -98,7 +100,7 @@ export function CardDialog({ catalog, edited, onSave, onClose }) {
     setBusy(true);
     try {
       await onSave(cardOf(draft, edited), edited?.id);
-      onClose();
+      close();
     } catch (error) {
       setProblem(messageOf(error));
       setBusy(false);

@@ -60,7 +60,7 @@ export default function ModelsPage() {
               <${SwitchField}
                 label=${t("only_usable")}
                 value=${catalog.only_usable}
-                busy=${acts.busy === "only_usable"}
+                busy=${acts.isBusy("only_usable")}
                 onInput=${(/** @type {boolean} */ on) => acts.onlyUsable(on)}
               />
             </div>

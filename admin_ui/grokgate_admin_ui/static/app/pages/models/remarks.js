@@ -20,7 +20,7 @@ export function Idle({ catalog, acts }) {
         ([list, name]) =>
           html`<li key=${`${list} ${name}`}>
             <span class="break">${t(`idle_${list}`, { name, meant: catalog.alias[name] ?? "" })}</span>
-            <${Button} small busy=${acts.busy === name} onClick=${() => acts.clear(list, name)}>${t("idle_clear")}<//>
+            <${Button} small busy=${acts.isBusy(name)} onClick=${() => acts.clear(list, name)}>${t("idle_clear")}<//>
           </li>`,
       )}
     </ul>

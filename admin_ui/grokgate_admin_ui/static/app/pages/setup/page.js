@@ -10,7 +10,7 @@ import { texts } from "../../lib/i18n.js";
 import { useAction } from "../../lib/poll.js";
 import { html, useEffect, useRef, useState } from "../../lib/preact.js";
 import { navigate } from "../../lib/router.js";
-import { entered, state, verify } from "../../lib/session.js";
+import { entered, obstacle, state, verify } from "../../lib/session.js";
 import { Entry } from "../login/entry.js";
 import { HOME } from "../login/next.js";
 import { useWait } from "../login/wait.js";
@@ -38,7 +38,7 @@ export default function SetUp() {
   }, [session]);
   if (session === "unknown") {
     return html`<${Entry} title=${t("title")}>
-      <${Failure} error=${{ code: "unreachable" }} onRetry=${() => verify().catch(() => {})} />
+      <${Failure} error=${obstacle.value} onRetry=${() => verify().catch(() => {})} />
     <//>`;
   }
   if (session === "in") return html`<${Entry} title=${t("title")}><${Loading} rows=${3} /><//>`;

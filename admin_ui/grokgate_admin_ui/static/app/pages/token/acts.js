@@ -104,16 +104,17 @@ async function asJob(path, body, kind) {
 }
 
 /**
- * Change many accounts alike; a large number as a job.
+ * Change many accounts alike; a large number as a job, which goes on in the tray.
  *
  * @param {Choice} choice
  * @param {Record<string, unknown>} changes
+ * @returns {Promise<{ended: Promise<unknown>}>} What the gateway has accepted, until all are changed.
  */
 export async function changeMany(choice, changes) {
   const { updated, total, task_id } = await api.patch("/tokens/items", { ...choice, ...changes });
-  if (task_id) return follow(task_id, { kind: "tokens_edit", total });
+  if (task_id) return { ended: follow(task_id, { kind: "tokens_edit", total }) };
   toast.ok(t("changed", { count: updated }));
-  return undefined;
+  return { ended: Promise.resolve() };
 }
 
 /**

@@ -7,7 +7,6 @@ import { Stack } from "../../components/layout.js";
 import { texts } from "../../lib/i18n.js";
 import { useAction } from "../../lib/poll.js";
 import { html, useState } from "../../lib/preact.js";
-import { toast } from "../../lib/toasts.js";
 import { changeMany } from "./acts.js";
 import { NOTE_LENGTH } from "./labels.js";
 import { OtherProblem, problemAt } from "./problems.js";
@@ -15,8 +14,6 @@ import { poolOptions } from "./words.js";
 
 const t = texts("token");
 const FIELDS = ["pool", "add_tags", "remove_tags", "note"];
-/** How long the dialog waits for the answer; a job goes on in the tray. */
-const PATIENCE_MS = 1500;
 
 /**
  * @param {{choice: import("./records.js").Choice, count: number, onClose: () => void,
@@ -37,10 +34,9 @@ export default function BulkEdit({ choice, count, onClose, onDone }) {
   };
   const [busy, save] = useAction(async () => {
     setProblem(null);
-    const job = changeMany(choice, changes);
-    await Promise.race([job, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
+    const { ended } = await changeMany(choice, changes);
     onClose();
-    void job.then(onDone, toast.error);
+    void ended.then(onDone);
   }, setProblem);
   return html`<${Dialog}
     title=${t("bulk_title", { count })}

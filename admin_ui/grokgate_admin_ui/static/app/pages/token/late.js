@@ -1,5 +1,6 @@
 // Dialogs and further views are loaded when they are first opened, so that the table comes first.
 
+import { useOwnClose } from "../../lib/modal.js";
 import { useLoad } from "../../lib/poll.js";
 import { html, useEffect } from "../../lib/preact.js";
 import { toast } from "../../lib/toasts.js";
@@ -22,12 +23,13 @@ const PARTS = {
  *
  * @param {{name: string, onClose: () => void} & Record<string, unknown>} props Further ones are its own.
  */
-export function Late({ name, ...props }) {
+export function Late({ name, onClose, ...props }) {
+  const close = useOwnClose(onClose);
   const { data, error } = useLoad(() => PARTS[name](), [name]);
   useEffect(() => {
     if (!error) return;
     toast.error(error);
-    props.onClose();
+    close();
   }, [error]);
-  return data ? html`<${data.default} ...${props} />` : null;
+  return data ? html`<${data.default} ...${props} onClose=${close} />` : null;
 }

@@ -5,13 +5,11 @@ written. Only it can ask accounts.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from contextlib import suppress
 from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from grokgate.errors import StoreUnavailable
 from grokgate.refresh import Refresh, Surveyed
 from grokgate.tokens import TokenState, TokenStore, TokenView
 
@@ -80,12 +78,9 @@ class Health:
         self._tokens = tokens
         self._live = live
 
-    async def listing(self) -> list[TokenView]:
-        """Return all accounts, masked; as they are now, unless the store fails just then."""
-        if self._live is not None:
-            with suppress(StoreUnavailable, TimeoutError):
-                await self._live.home.flush()
-        return [self._marked(view) for view in self._tokens.listing()]
+    def listing(self) -> list[TokenView]:
+        """Return all accounts, masked, as they are now."""
+        return [self._marked(view) for view in self._tokens.listing(state_of=self._state)]
 
     def show(self, token: str) -> Details:
         """Return one account as it is now.

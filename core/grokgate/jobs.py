@@ -1,5 +1,7 @@
 """Runs background work of plugins beside the requests; nothing of it outlives the process.
 
+Other processes of the installation know by its name that it goes on, and may ask for its end.
+
 ```text
 start ──> running ──> ended
              ├─ cancel, end of the grace of a shutdown ──> cancelled ──≤ 2 s──> ended
@@ -8,6 +10,7 @@ start ──> running ──> ended
 """
 
 import asyncio
+import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -18,14 +21,17 @@ from anyio import CancelScope
 from anyio.abc import TaskGroup
 from msgspec import Struct
 
+from grokgate.bus import Bus, Ids, LocalBus, LocalPresence, Presence
 from grokgate.drain import Drain
 from grokgate.errors import InternalError, Overloaded
 from grokgate.openai.tally import Tally, current_tally, tallying
 
 Work: TypeAlias = Callable[[], Awaitable[None]]
 
+TOPIC: Final = "jobs"
 MOST: Final = 256
 """Jobs of a process; each may hold an account for minutes, and a conversation in memory."""
+_NAME_CHARS: Final = 32
 ENDING_S: Final = 2.0
 """What a cancelled job has for what it shields; less than a drain waits then (`drain.CUT_S`)."""
 
@@ -37,6 +43,12 @@ class JobId(Struct, frozen=True, kw_only=True):
     kind: str
     key: str
     owner: str
+
+    @property
+    def name(self) -> str:
+        """What other processes know it by; tells nobody what or whose it is."""
+        text = f"{self.plugin}\0{self.kind}\0{self.key}\0{self.owner}"
+        return hashlib.sha256(text.encode()).hexdigest()[:_NAME_CHARS]
 
 
 class JobEnd(Struct, frozen=True, kw_only=True):
@@ -129,6 +141,13 @@ class Jobs:
         self._tell_end = ended
         self._running: dict[JobId, Job] = {}
         self._group: TaskGroup | None = None
+        self._bus: Bus = LocalBus()
+        self._presence: Presence = LocalPresence()
+
+    def join(self, bus: Bus, presence: Presence) -> None:
+        """Tell other processes of jobs, and heed them; call it before the bus runs."""
+        self._bus, self._presence = bus, presence
+        bus.subscribe(TOPIC, self._heed)
 
     @property
     def count(self) -> int:
@@ -172,6 +191,7 @@ class Jobs:
         if job_id in self._running:
             raise ValueError(f"a job of kind {job_id.kind!r} runs under this key already")
         job = self._running[job_id] = Job(work, ending_s=self._ending_s)
+        self._presence.begin(job_id.name)
         self._drain.enter()
         self._group.start_soon(self._fenced, job_id, job)
         return job
@@ -179,6 +199,21 @@ class Jobs:
     def find(self, job_id: JobId) -> Job | None:
         """Return the running job."""
         return self._running.get(job_id)
+
+    async def goes_on(self, job_id: JobId) -> bool:
+        """Tell whether a job runs in any process; one whose process died does for half a minute."""
+        return await self._presence.goes_on(job_id.name)
+
+    def cancel(self, job_id: JobId) -> None:
+        """Cancel a job in whatever process it runs; returns at once.
+
+        A server of the bus that loses its data just then may keep it from happening.
+        """
+        job = self._running.get(job_id)
+        if job is None:
+            self._bus.publish(TOPIC, [job_id.name])
+        else:
+            job.cancel()
 
     async def end_owner(self, owner: str) -> None:
         """Cancel the jobs of a key, and wait for their ends."""
@@ -203,6 +238,7 @@ class Jobs:
             )
         finally:
             del self._running[job_id]
+            self._presence.end(job_id.name)
             self._drain.leave()
             seconds = time.perf_counter() - began
             self._told(JobEnd(id=job_id, seconds=seconds, tally=tally, defect=defect))
@@ -213,6 +249,12 @@ class Jobs:
             self._tell_end(end)
         except Exception:  # noqa: BLE001 - a fence: an observer's fault ends no job
             self._log.exception("job_observer_failed", plugin=end.id.plugin, kind=end.id.kind)
+
+    def _heed(self, ids: Ids) -> None:
+        """Cancel what another process wants cancelled."""
+        for job_id, job in self._running.items():
+            if ids is not None and job_id.name in ids:
+                job.cancel()
 
     async def _cancel_at_cut(self, watch: CancelScope) -> None:
         with watch:
@@ -238,6 +280,14 @@ class PluginJobs:
     def find(self, kind: str, key: str, *, owner: str) -> Job | None:
         """Return the running job; None: ended, unknown, or another owner's."""
         return self._jobs.find(self._id(kind, key, owner))
+
+    async def goes_on(self, kind: str, key: str, *, owner: str) -> bool:
+        """Tell whether the job runs, in whatever process."""
+        return await self._jobs.goes_on(self._id(kind, key, owner))
+
+    def cancel(self, kind: str, key: str, *, owner: str) -> None:
+        """Cancel the job in whatever process it runs."""
+        self._jobs.cancel(self._id(kind, key, owner))
 
     def _id(self, kind: str, key: str, owner: str) -> JobId:
         return JobId(plugin=self._plugin, kind=kind, key=key, owner=owner)

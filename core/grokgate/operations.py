@@ -181,7 +181,7 @@ class Operations:
         return {"text": await anyio.to_thread.run_sync(self._tokens.export, wanted.form)}
 
     async def _list_tokens(self, _arguments: Mapping[str, Any]) -> Any:
-        return await self._health.listing()
+        return self._health.listing()
 
     async def _show_token(self, arguments: Mapping[str, Any]) -> Any:
         return self._health.show(msgspec.convert(arguments, _One).id)

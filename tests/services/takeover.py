@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import anyio
 import asyncpg
 
-from grokgate.storage.postgres import LOCK_KEY
+from grokgate.storage.holding import LOCK_KEY
 from grokgate.upstream import Secret
 
 _QUEUED = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"

@@ -20,6 +20,7 @@ from grokgate.access.playground import Playground
 from grokgate.access.sessions import Sessions
 from grokgate.access.setup import SetUp
 from grokgate.access.tickets import Tickets
+from grokgate.bus import Bus, Ids, LocalBus
 from grokgate.errors import InvalidRequest, SettingsError, StartupError, StoreUnavailable
 from grokgate.settings import SettingsStore, Snapshot
 from grokgate.storage import Database
@@ -30,6 +31,7 @@ from grokgate.upstream import Clock
 from grokgate.vault import Vault
 
 KEY: Final = "app.app_key"
+TOPIC: Final = "access"
 _STALE: Final = (
     "This set-up code is not valid any more; `grokgate admin reset-password` prints a new link."
 )
@@ -98,16 +100,24 @@ class Access:
             clock,
             idle_s=lambda: settings.snapshot.app.session_hours * 3600,
         )
-        self.tickets = Tickets(clock, lambda text: vault.digest("admin ticket", text))
+        self.tickets = Tickets(clock, self._sign_ticket)
         self.playground = Playground(self.sessions, vault, clock)
         self._setup = SetUp(database, vault)
         self._code: str | None = None
         self._refused: str | None = None
         self._confirmed: dict[str, float] = {}
+        self._bus: Bus = LocalBus()
         self._choosing = anyio.Lock()
         self._changed = anyio.Event()
         self.epoch = 0
         """Grows with every change of the password; what was proven before holds no more."""
+
+    def join(self, bus: Bus) -> None:
+        """Follow what operators do in other processes; call it before the bus runs."""
+        self._bus = bus
+        self.sessions.join(bus)
+        self.tickets.join(bus)
+        bus.subscribe(TOPIC, self._follow_others)
 
     async def begin(self) -> None:
         """Read what is stored, and make a set-up code where there is no password.
@@ -215,6 +225,7 @@ class Access:
             await self._setup.finish()
             self._code = None
             self.follow(self._settings.snapshot, self._settings.snapshot)
+            self._bus.publish(TOPIC)
 
     async def to_store(self, password: str) -> str:
         """Return a new password of the settings as it is stored: hashed; a hash stays as it is.
@@ -240,7 +251,16 @@ class Access:
             self.door.stored = ""
             self._forget()
             self._code = await self._setup.renew()
+            self._bus.publish(TOPIC)
         return f"{self._listener.base()}/setup#{self._code}"
+
+    async def _follow_others(self, _ids: Ids) -> None:
+        """Follow a set-up or a reset; the settings are followed by themselves."""
+        async with self._choosing:
+            await self._setup.load()
+            self.follow(self._settings.snapshot, self._settings.snapshot)
+            if not self.has_password:
+                self._code = await self._setup.renew()
 
     def _is_fresh(self, confirmed_s: float) -> bool:
         return self._clock.monotonic() - confirmed_s <= CONFIRMED_S
@@ -266,7 +286,6 @@ class Access:
         """End all that the password before proved."""
         self.epoch += 1
         self._confirmed.clear()
-        self.tickets.clear()
         self.sessions.drop_all()
         self._changed.set()
 
@@ -282,6 +301,10 @@ class Access:
     async def _last(self) -> bytes | None:
         async with self._database.read() as connection:
             return await read_fact(connection, _LAST)
+
+    def _sign_ticket(self, content: str) -> bytes:
+        # With the password: another one ends all tickets, in every process.
+        return self._vault.digest("admin ticket", f"{self.door.stored}\0{content}")
 
     def _digest(self, password: str) -> bytes:
         return self._vault.digest("admin password", password)

@@ -5,9 +5,11 @@ import secrets
 from collections.abc import Callable
 from typing import Final
 
+import anyio
 from msgspec import Struct
 from msgspec.structs import replace
 
+from grokgate.bus import Bus, Ids, LocalBus
 from grokgate.errors import AuthenticationFailed
 from grokgate.openai.ids import new_id
 from grokgate.storage import Database
@@ -16,6 +18,7 @@ from grokgate.storage.sessions import SessionRow
 from grokgate.upstream import Clock
 from grokgate.vault import Vault
 
+TOPIC: Final = "sessions"
 LONGEST_S: Final = 7 * 86_400
 """A session ends after this time however much it is used."""
 _RANDOM_BYTES: Final = 32
@@ -69,6 +72,9 @@ class Sessions:
         self._used: set[bytes] = set()
         self._ended: set[bytes] = set()
         self._drops = 0
+        self._bus: Bus = LocalBus()
+        self._turn = anyio.Lock()
+        """Of who reads or writes several."""
 
     async def load(self) -> None:
         """Read the sessions; call it once, before anything else."""
@@ -76,6 +82,11 @@ class Sessions:
             rows = await queries.load_sessions(connection)
         for row in rows:
             self._keep(row.digest, _to_session(row))
+
+    def join(self, bus: Bus) -> None:
+        """Tell other processes of sessions, and follow theirs; call it before the bus runs."""
+        self._bus = bus
+        bus.subscribe(TOPIC, self._follow)
 
     async def open(self, *, address: str, agent: str) -> tuple[Session, str]:
         """Begin a session; return it and its text, which is nowhere else afterwards.
@@ -96,6 +107,7 @@ class Sessions:
         async with self._database.write() as connection:
             await queries.insert_session(connection, _to_row(session, digest))
         self._keep(digest, session)
+        self._bus.publish(TOPIC, [session.id])
         if drops != self._drops:
             await self.end(session.id)
             raise AuthenticationFailed
@@ -149,6 +161,12 @@ class Sessions:
         Raises:
             StoreUnavailable: Nothing was written; the next call tries again.
         """
+        async with self._turn:
+            if self._database.shared:
+                await self._catch_up()
+            await self._write()
+
+    async def _write(self) -> None:
         for session_id in [one.id for one in self._sessions.values() if not self._lives(one)]:
             self._drop(session_id)
         used, ended = set(self._used), set(self._ended)
@@ -160,17 +178,41 @@ class Sessions:
             await queries.remove_sessions(connection, ended)
         self._used -= used
         self._ended -= ended
+        if ended:
+            self._bus.publish(TOPIC)
+
+    async def _follow(self, _ids: Ids) -> None:
+        async with self._turn:
+            await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        """Take over what other processes began, used and ended; needs the turn."""
+        known = set(self._sessions)
+        async with self._database.read() as connection:
+            rows = {row.digest: row for row in await queries.load_sessions(connection)}
+        for digest in known & self._sessions.keys() - rows.keys():
+            self._forget(digest)
+        for digest, row in rows.items():
+            if digest not in self._ended:
+                self._keep(digest, self._latest(digest, _to_session(row)))
+
+    def _latest(self, digest: bytes, stored: Session) -> Session:
+        known = self._sessions.get(digest, stored)
+        return known if known.used_at_ms > stored.used_at_ms else stored
 
     def _keep(self, digest: bytes, session: Session) -> None:
         self._sessions[digest] = session
         self._digests[session.id] = digest
 
     def _drop(self, session_id: str) -> None:
-        digest = self._digests.pop(session_id, None)
+        digest = self._digests.get(session_id)
         if digest is not None:
-            del self._sessions[digest]
-            self._used.discard(digest)
+            self._forget(digest)
             self._ended.add(digest)
+
+    def _forget(self, digest: bytes) -> None:
+        del self._digests[self._sessions.pop(digest).id]
+        self._used.discard(digest)
 
     def _lives(self, session: Session) -> bool:
         now_ms = self._now_ms()

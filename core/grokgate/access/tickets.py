@@ -1,22 +1,22 @@
-"""Tickets: they open one event stream or socket, where no header can be sent (F-AUTH-05)."""
+"""Tickets: they open one event stream or socket, where no header can be sent (F-AUTH-05).
 
+They are signed, so that the process which is asked for the stream need not be the one that was
+asked for the ticket; all that is kept is which were used. Whoever uses one tells the others.
+"""
+
+import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from msgspec import Struct
-
+from grokgate.bus import Bus, Ids, LocalBus
 from grokgate.upstream import Clock
 
+TOPIC: Final = "tickets"
 TICKET_S: Final = 60
 """Seconds a ticket is good for."""
-_MOST: Final = 1000
-_RANDOM_BYTES: Final = 32
-
-
-class _Ticket(Struct, frozen=True):
-    session_id: str | None
-    until_s: float
+_RANDOM_BYTES: Final = 16
+_LONGEST: Final = 300
 
 
 class Tickets:
@@ -24,30 +24,48 @@ class Tickets:
 
     Args:
         clock: Time.
-        digest: Keyed digest of a text, so that look-ups tell nothing by their time.
+        sign: Keyed digest of a text; another one ends all tickets.
     """
 
-    def __init__(self, clock: Clock, digest: Callable[[str], bytes]) -> None:
+    def __init__(self, clock: Clock, sign: Callable[[str], bytes]) -> None:
         self._clock = clock
-        self._digest = digest
-        self._tickets: dict[bytes, _Ticket] = {}
+        self._sign = sign
+        self._bus: Bus = LocalBus()
+        self._used: dict[str, float] = {}
+        """Random parts of those that were used, and until when they would have been good."""
+
+    def join(self, bus: Bus) -> None:
+        """Tell other processes which tickets are used, and follow them; before the bus runs."""
+        self._bus = bus
+        bus.subscribe(TOPIC, self._follow)
 
     def issue(self, session_id: str | None) -> str:
         """Return a new ticket of a session; None: of who gives the password with each request."""
-        text = secrets.token_urlsafe(_RANDOM_BYTES)
-        if len(self._tickets) >= _MOST:
-            del self._tickets[next(iter(self._tickets))]
-        until_s = self._clock.monotonic() + TICKET_S
-        self._tickets[self._digest(text)] = _Ticket(session_id, until_s)
-        return text
+        until_s = int(self._now_s()) + TICKET_S
+        content = f"{session_id or ''}.{until_s}.{secrets.token_urlsafe(_RANDOM_BYTES)}"
+        return f"{content}.{self._sign(content).hex()}"
 
     def redeem(self, text: str) -> tuple[bool, str | None]:
         """Take a ticket; return whether it was good, and whose session it is."""
-        ticket = self._tickets.pop(self._digest(text), None)
-        if ticket is None or ticket.until_s < self._clock.monotonic():
+        content, _, signature = text.rpartition(".")
+        if not text.isascii() or len(text) > _LONGEST:
             return False, None
-        return True, ticket.session_id
+        if not hmac.compare_digest(signature, self._sign(content).hex()):
+            return False, None
+        session_id, until_s, random = content.split(".")
+        if int(until_s) < self._now_s() or random in self._used:
+            return False, None
+        self._note((random,))
+        self._bus.publish(TOPIC, (random,))
+        return True, session_id or None
 
-    def clear(self) -> None:
-        """End all tickets."""
-        self._tickets.clear()
+    def _follow(self, ids: Ids) -> None:
+        self._note(ids or ())
+
+    def _note(self, used: Iterable[str]) -> None:
+        now_s = self._now_s()
+        self._used = {one: until_s for one, until_s in self._used.items() if until_s >= now_s}
+        self._used |= dict.fromkeys(used, now_s + TICKET_S)
+
+    def _now_s(self) -> float:
+        return self._clock.now().timestamp()

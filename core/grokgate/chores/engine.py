@@ -21,6 +21,7 @@ import anyio.to_thread
 import msgspec
 from anyio import CancelScope
 
+from grokgate.bus import Bus, Ids, LocalBus
 from grokgate.chores.events import Cancelled, Event, Failed, Failure, Item
 from grokgate.chores.events import Final as End
 from grokgate.chores.pace import MOST_AT_ONCE, Pace
@@ -41,6 +42,7 @@ Conclude: TypeAlias = Callable[[Task], Awaitable[Any]]
 Listener: TypeAlias = Callable[[str, End], None]
 """Told the kind and the end of every chore of this process; must not raise."""
 
+TOPIC: Final = "chores"
 BEAT_S: Final = 2.0
 """Seconds between two notes of how far chores are."""
 SWEEP_S: Final = 60.0
@@ -85,6 +87,12 @@ class Chores:
         self._unwritten: set[str] = set()
         """Ended, which the row does not tell yet."""
         self._listeners: list[Listener] = []
+        self._bus: Bus = LocalBus()
+
+    def join(self, bus: Bus) -> None:
+        """Tell other processes at once of cancels that are meant for them; before the bus runs."""
+        self._bus = bus
+        bus.subscribe(TOPIC, self._follow)
 
     def subscribe(self, listener: Listener) -> None:
         """Have *listener* told how chores end."""
@@ -193,6 +201,7 @@ class Chores:
         _, final = await self.find(task_id)
         if final is None:
             await self._rows.want_end(task_id)
+            self._bus.publish(TOPIC, [task_id])
 
     async def listen(self, task_id: str) -> AsyncGenerator[Event, None]:
         """Yield a snapshot of a chore, what happens from now on, and its end.
@@ -214,11 +223,8 @@ class Chores:
     # -- in the background -------------------------------------------------------------------
 
     async def begin(self) -> None:
-        """End what an earlier run left behind; call it once, before anything is started.
-
-        Whoever runs holds the data folder alone, so nobody works on any of it.
-        """
-        ended = await self._rows.end_all()
+        """End what an earlier run left behind; call it once, before anything is started."""
+        ended = await self._rows.end_left()
         if ended:
             self._log.warning("chores_interrupted", count=ended)
 
@@ -242,6 +248,10 @@ class Chores:
                     task.cancel()
         for task_id in tuple(self._unwritten):
             await self._write_end(self._tasks[task_id])
+
+    async def _follow(self, ids: Ids) -> None:
+        if ids is None or not ids.isdisjoint(self._tasks):
+            await self.beat()
 
     async def sweep(self) -> None:
         """End the chores of processes that died, and forget old ones."""

@@ -169,9 +169,13 @@ class Rows:
         async with self._database.write() as connection:
             await queries.want_end(connection, task_id)
 
-    async def end_all(self) -> int:
-        """End every chore that is not over, as an error; return how many."""
-        return await self._end_abandoned(self._now_ms() + 1)
+    async def end_left(self) -> int:
+        """End the chores that nobody works on when this process starts; return how many.
+
+        One that has the database alone knows that this is all of them.
+        """
+        alone = not self._database.shared
+        return await self._end_abandoned(self._now_ms() + 1 if alone else self._alive_ms())
 
     async def sweep(self) -> None:
         """End the chores of processes that died, and remove those of long ago."""

@@ -5,12 +5,13 @@ into the settings; they stay there and are never limited.
 """
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, TypeAlias
 
 import anyio
 from msgspec.structs import replace
 
+from grokgate.bus import Bus, Ids, LocalBus
 from grokgate.errors import InvalidRequest
 from grokgate.keys import texts
 from grokgate.keys.adoption import Adopted, OldKey, kept_of, used_on
@@ -18,13 +19,16 @@ from grokgate.keys.records import ConfigKey, KeyRecord, Terms, checked, to_recor
 from grokgate.keys.table import KeyTable
 from grokgate.keys.usage import DailyUsage
 from grokgate.plugin import Caller
-from grokgate.storage import Database
+from grokgate.storage import Database, Transaction
 from grokgate.storage import keys as queries
 from grokgate.storage.meta import FIRST_KEY, bind_vault, read_fact, write_fact
 from grokgate.upstream import Clock
 from grokgate.vault import Vault
 
+TOPIC: Final = "keys"
 _UNCHANGED: Final[Terms] = Terms()
+Removed: TypeAlias = Callable[[str], Awaitable[None]]
+"""Told the id of a key that another process has removed."""
 
 
 class KeyRing:
@@ -56,6 +60,8 @@ class KeyRing:
         self._clock = clock
         self._random_bytes = random_bytes
         self._table = KeyTable(self._digest, self._now_ms)
+        self._bus: Bus = LocalBus()
+        self._removed: list[Removed] = []
         self._editing = anyio.Lock()
 
     async def load(self) -> None:
@@ -70,6 +76,15 @@ class KeyRing:
         await self.usage.load()
         for row in rows:
             self._table.keep(to_record(row), row.digest)
+
+    def join(self, bus: Bus) -> None:
+        """Tell other processes of changes, and follow theirs; call it before the bus runs."""
+        self._bus = bus
+        bus.subscribe(TOPIC, self._follow)
+
+    def subscribe_removed(self, listener: Removed) -> None:
+        """Have *listener* told of keys that another process has removed."""
+        self._removed.append(listener)
 
     def find(self, presented: str) -> Caller | None:
         """Return whose key *presented* is, or None; never raises.
@@ -153,10 +168,7 @@ class KeyRing:
         record = checked(self._new(name, text, limits=limits or {}, terms=terms))
         record = replace(record, is_active=is_active)
         async with self._editing:
-            if self._table.is_known(self._digest(text)):
-                message = "There is such a key already."
-                raise InvalidRequest(message, code="duplicate_key", param="key")
-            await self._insert(record, text, only_first=False)
+            await self._insert(record, text)
         return record, text
 
     async def ensure_first_key(self) -> str | None:
@@ -182,6 +194,9 @@ class KeyRing:
         new: dict[bytes, tuple[KeyRecord, OldKey]] = {}
         known, refused = 0, []
         async with self._editing:
+            if self._database.shared:
+                async with self._database.read() as connection:
+                    await self._catch_up(connection)
             for number, key in enumerate(keys, start=1):
                 digest = self._digest(key.text)
                 if reason := texts.unfit(key.text):
@@ -208,12 +223,13 @@ class KeyRing:
             StoreUnavailable: Nothing was changed.
         """
         async with self._editing:
-            before = self.get(key_id)
-            record = checked(edit(before))
-            digest = self._table.digest_of(before.id)
             async with self._database.write() as connection:
+                await self._catch_up(connection)
+                before = self.get(key_id)
+                record = checked(edit(before))
+                digest = self._table.digest_of(before.id)
                 await queries.update_key(connection, to_row(record, digest))
-            self._table.keep(record, digest)
+            self._keep({digest: record})
         return record
 
     async def revoke(self, key: str) -> KeyRecord:
@@ -237,11 +253,12 @@ class KeyRing:
             StoreUnavailable: Nothing was removed.
         """
         async with self._editing:
-            record = self.get(key)
             async with self._database.write() as connection:
+                await self._catch_up(connection)
+                record = self.get(key)
                 await queries.remove_key(connection, record.id)
-            self._table.drop(record.id)
-            self.usage.forget(record.id)
+            self._forget(record.id)
+        self._bus.publish(TOPIC, [record.id])
         return record
 
     async def orphans(self) -> list[str]:
@@ -273,14 +290,18 @@ class KeyRing:
         record = self._new(name, key.text, limits=key.limits, terms=terms)
         return kept_of(key, checked(record))
 
-    async def _insert(self, record: KeyRecord, text: str, *, only_first: bool) -> bool:
+    async def _insert(self, record: KeyRecord, text: str, *, only_first: bool = False) -> bool:
         digest = self._digest(text)
         async with self._database.write() as connection:
             if only_first and await read_fact(connection, FIRST_KEY) is not None:
                 return False
+            await self._catch_up(connection)
+            if self._table.is_known(digest):
+                message = "There is such a key already."
+                raise InvalidRequest(message, code="duplicate_key", param="key")
             await queries.insert_key(connection, to_row(record, digest))
             await write_fact(connection, FIRST_KEY)
-        self._table.keep(record, digest)
+        self._keep({digest: record})
         return True
 
     async def _insert_all(self, new: Mapping[bytes, tuple[KeyRecord, OldKey]]) -> None:
@@ -291,9 +312,48 @@ class KeyRing:
             await queries.add_usage(connection, used)
             if any(record.is_active for record, _ in new.values()):
                 await write_fact(connection, FIRST_KEY)
-        for digest, (record, _) in new.items():
-            self._table.keep(record, digest)
+        self._keep({digest: record for digest, (record, _) in new.items()})
         self.usage.note(used)
+
+    def _keep(self, changed: Mapping[bytes, KeyRecord]) -> None:
+        """Let what was committed count, here and in the other processes."""
+        for digest, record in changed.items():
+            self._table.keep(record, digest)
+        self._bus.publish(TOPIC, [record.id for record in changed.values()])
+
+    def _forget(self, key_id: str) -> None:
+        self._table.drop(key_id)
+        self.usage.forget(key_id)
+
+    # -- other processes ---------------------------------------------------------------------
+
+    async def _follow(self, ids: Ids) -> None:
+        async with self._editing, self._database.read() as connection:
+            gone = await self._read(connection, ids)
+        for key_id in gone:
+            for listener in self._removed:
+                await listener(key_id)
+
+    async def _catch_up(self, connection: Transaction) -> None:
+        """Know what other processes committed until now; needs ``_editing``."""
+        if self._database.shared:
+            await self._read(connection, None)
+
+    async def _read(self, connection: Transaction, ids: Ids) -> list[str]:
+        """Read the keys with *ids* again, None: all; return the ids of those that are gone."""
+        if ids is None:
+            rows = await queries.load_keys(connection)
+        else:
+            rows = await queries.find_keys(connection, ids)
+        for row in rows:
+            self._table.keep(to_record(row), row.digest)
+        there = {row.id for row in rows}
+        asked = self._table.records.keys() if ids is None else ids
+        gone = [key_id for key_id in asked if key_id not in there]
+        for key_id in gone:
+            if key_id in self._table.records:
+                self._forget(key_id)
+        return gone
 
     def _digest(self, key: str) -> bytes:
         return self._vault.digest("api key", key)

@@ -9,12 +9,13 @@ up to the commit leaves everything as it was.
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import anyio
 import msgspec
 from anyio import to_thread
 
+from grokgate.bus import Bus, LocalBus
 from grokgate.errors import ConfigFileError, SettingsError, StateError, StoreUnavailable
 from grokgate.settings.beginning import first_layer
 from grokgate.settings.changes import checked
@@ -34,6 +35,7 @@ from grokgate.settings.sources import (
     read_file_layer,
 )
 
+TOPIC: Final = "settings"
 Patch: TypeAlias = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
 """Partial tree, or what makes one of the values in force."""
 Listener: TypeAlias = Callable[[Snapshot, Snapshot], None]
@@ -57,6 +59,7 @@ class SettingsStore:
         self._seen = built.file.content
         self._stored = Stored()
         self._depot: Depot | None = None
+        self._bus: Bus = LocalBus()
         self._log = log
         self._listeners: list[Listener] = []
         self._lock = anyio.Lock()
@@ -205,10 +208,16 @@ class SettingsStore:
             if changes:
                 with anyio.CancelScope(shield=True):
                     self._put_in_force(await self._save(changes))
+                self._bus.publish(TOPIC, changes)
                 self._log.info("settings_changed", keys=sorted(changes))
         if not warnings:
             return self.snapshot
         return msgspec.structs.replace(self.snapshot, warnings=(*self.snapshot.warnings, *warnings))
+
+    def join(self, bus: Bus) -> None:
+        """Tell other processes of changes, and follow theirs at once; before the bus runs."""
+        self._bus = bus
+        bus.subscribe(TOPIC, lambda _ids: self._look_at_depot())
 
     async def adopt(self, depot: Depot) -> None:
         """Lay what *depot* holds over the file, and from now on keep secrets there.

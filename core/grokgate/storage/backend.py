@@ -26,6 +26,8 @@ class Backend(Protocol):
     name: str
     """How messages name it; holds no secret."""
     busy_timeout_ms: int
+    shared: bool
+    """Other processes write to it too; they and we take turns."""
     writer: AsyncEngine
     """Begins transactions that may write, on one connection."""
     readers: AsyncEngine
@@ -63,6 +65,21 @@ class Backend(Protocol):
         Raises:
             StateError: It is damaged or not one of ours. It is left untouched.
             StoreUnavailable: It cannot be used now.
+        """
+        ...
+
+    async def claim(self, connection: AsyncConnection, revision: str | None) -> str | None:
+        """Make sure that nobody works with a schema which is about to be changed.
+
+        Args:
+            connection: Of the transaction that changes it.
+            revision: The mark that was found.
+
+        Returns:
+            The mark as it is by now.
+
+        Raises:
+            StoreUnavailable: Somebody does.
         """
         ...
 

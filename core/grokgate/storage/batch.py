@@ -1,9 +1,9 @@
 """Moves many rows in portions, so that neither the event loop nor the memory is held up."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Executable, Select
+from sqlalchemy import ColumnElement, Executable, Select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 T = TypeVar("T")
@@ -32,3 +32,19 @@ async def select_many(
     async with connection.stream(statement, execution_options={"yield_per": _ROWS_READ}) as result:
         async for rows in result.partitions():
             yield [make(*row) for row in rows]
+
+
+async def select_by_id(
+    connection: AsyncConnection,
+    statement: Select[Any],
+    column: ColumnElement[str],
+    ids: Collection[str],
+    make: Callable[..., T],
+) -> list[T]:
+    """Return the rows of *statement* whose *column* is one of *ids*, made by *make*."""
+    found: list[T] = []
+    wanted = list(ids)
+    for start in range(0, len(wanted), ROWS):
+        portion = statement.where(column.in_(wanted[start : start + ROWS]))
+        found += [make(*row) for row in await connection.execute(portion)]
+    return found

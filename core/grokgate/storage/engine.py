@@ -39,8 +39,10 @@ class Database:
     ``Task.cancel`` cannot be kept out; it undoes the transaction and costs its connection.
     """
 
-    def __init__(self, place: Place, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
-        self.backend = _backend(place, busy_timeout_ms)
+    def __init__(
+        self, place: Place, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS, shared: bool = False
+    ) -> None:
+        self.backend = _backend(place, busy_timeout_ms, shared=shared)
         self._writing = Semaphore(1)
         self._reading = Semaphore(READERS)
 
@@ -48,6 +50,11 @@ class Database:
     def kind(self) -> Kind:
         """What it is: a file of this machine, or a server."""
         return self.backend.kind
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes write to it too, so that memory may lag behind it."""
+        return self.backend.shared
 
     @property
     def path(self) -> Path:
@@ -64,8 +71,8 @@ class Database:
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """Begin a transaction that may write; the end of the block commits, an error undoes.
 
-        Writers take turns. What was committed is on disk when the block has been left. What an
-        operator does (`acting`) is noted in the same transaction.
+        Writers take turns, those of other processes too. What was committed is on disk when the
+        block has been left. What an operator does (`acting`) is noted in the same transaction.
 
         Raises:
             StoreUnavailable: Locked by another program, full, not writable, or a server that does
@@ -147,6 +154,7 @@ async def open_database(
     place: Place,
     *,
     busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+    shared: bool = False,
     wait_s: float = 0.0,
     interval_s: float = 0.5,
     waiting: Callable[[str], None] = lambda _reason: None,
@@ -157,6 +165,7 @@ async def open_database(
     Args:
         place: A file, whose folder must exist and be ours alone (`hold_folder`), or an address.
         busy_timeout_ms: How long a statement waits while another program has a lock.
+        shared: Other processes may have it open, if they share it too; on a server alone.
         wait_s: How long the start waits for a locked file, a full disk, a server that does not
             answer and the like (F-ENV-10).
         interval_s: Pause between two tries.
@@ -170,7 +179,7 @@ async def open_database(
     """
     began = anyio.current_time()
     while True:
-        database = Database(place, busy_timeout_ms=busy_timeout_ms)
+        database = Database(place, busy_timeout_ms=busy_timeout_ms, shared=shared)
         try:
             await _bring_up_to_date(database, found)
             break
@@ -191,9 +200,14 @@ async def open_database(
         await database.aclose()
 
 
-def _backend(place: Place, busy_timeout_ms: int) -> Backend:
+def _backend(place: Place, busy_timeout_ms: int, *, shared: bool) -> Backend:
     if isinstance(place, Secret):
-        return PostgreSQL(place, busy_timeout_ms=busy_timeout_ms)
+        return PostgreSQL(place, busy_timeout_ms=busy_timeout_ms, shared=shared)
+    if shared:
+        raise StateError(
+            f"The database {place} is a file, which one process has alone. Several processes need "
+            "PostgreSQL: set SERVER_STORAGE_TYPE=pgsql and SERVER_STORAGE_URL."
+        )
     return SQLite(place, busy_timeout_ms=busy_timeout_ms)
 
 
@@ -203,4 +217,5 @@ async def _bring_up_to_date(database: Database, found: Callable[[bool], None]) -
     found(revision is None)
     backend.make_ready()
     async with database.write() as connection:
+        revision = await backend.claim(connection, revision)
         await connection.run_sync(bring_up_to_date, revision, backend.name)

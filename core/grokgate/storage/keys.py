@@ -1,6 +1,6 @@
 """Queries about managed API keys, and about what they have used."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -8,7 +8,7 @@ from msgspec import Struct
 from sqlalchemy import delete, insert, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from grokgate.storage.batch import execute_many
+from grokgate.storage.batch import execute_many, select_by_id
 from grokgate.storage.objects import remove_objects_of
 from grokgate.storage.replies import remove_replies_of
 from grokgate.storage.tables import (
@@ -55,10 +55,20 @@ class UsageRow(Struct, frozen=True):
 
 async def load_keys(connection: AsyncConnection) -> list[KeyRow]:
     """Return every key, oldest first."""
-    rows = await connection.execute(select(keys).order_by(keys.c.created_at, keys.c.id))
-    return [
-        KeyRow(**{name: row[name] for name in KeyRow.__struct_fields__}) for row in rows.mappings()
-    ]
+    rows = await connection.execute(_SELECT.order_by(keys.c.created_at, keys.c.id))
+    return [KeyRow(**row) for row in rows.mappings()]
+
+
+async def find_keys(connection: AsyncConnection, ids: Collection[str]) -> list[KeyRow]:
+    """Return those of *ids* that there are, in no particular order."""
+    names = KeyRow.__struct_fields__
+    return await select_by_id(
+        connection,
+        _SELECT,
+        keys.c.id,
+        ids,
+        lambda *row: KeyRow(**dict(zip(names, row, strict=True))),
+    )
 
 
 async def insert_key(connection: AsyncConnection, row: KeyRow) -> None:
@@ -118,3 +128,6 @@ async def prune_usage(connection: AsyncConnection, *, before: str) -> None:
     """
     is_orphan = key_usage.c.key_id.not_in(select(keys.c.id))
     await connection.execute(delete(key_usage).where((key_usage.c.day < before) | is_orphan))
+
+
+_SELECT = select(*(keys.c[name] for name in KeyRow.__struct_fields__))

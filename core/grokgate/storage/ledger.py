@@ -1,6 +1,6 @@
 """Queries about token states: what calls change, written in batches."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -8,7 +8,7 @@ from msgspec import Struct
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from grokgate.storage.batch import execute_many, select_many
+from grokgate.storage.batch import execute_many, select_by_id, select_many
 from grokgate.storage.tables import token_states
 
 
@@ -40,6 +40,11 @@ class StateRow(Struct, frozen=True, gc=False):
 def read_states(connection: AsyncConnection) -> AsyncGenerator[list[StateRow], None]:
     """Yield the state of every token in portions, in no particular order."""
     return select_many(connection, _SELECT, StateRow)
+
+
+async def find_states(connection: AsyncConnection, ids: Collection[str]) -> list[StateRow]:
+    """Return the states of those of *ids* that there are, in no particular order."""
+    return await select_by_id(connection, _SELECT, token_states.c.id, ids, StateRow)
 
 
 async def write_states(connection: AsyncConnection, rows: Sequence[StateRow]) -> None:

@@ -1,5 +1,6 @@
 """Facts about the installation: few, small, each under a name of its own."""
 
+import secrets
 from typing import Final
 
 from sqlalchemy import delete, select
@@ -12,6 +13,8 @@ from grokgate.vault import Vault
 
 FIRST_KEY: Final = "first_key"
 """There has been a managed key; set with the first one, never removed."""
+INSTALLATION: Final = "installation"
+"""Names what processes on one database share outside of it; made by the first that asks."""
 HOLDER: Final = "holder"
 """The process that had the lock of a server's database last."""
 RUNNING: Final = "running"
@@ -48,6 +51,15 @@ async def begin_run(connection: AsyncConnection) -> bool:
 async def end_run(connection: AsyncConnection) -> None:
     """Note a clean stop, after everything was flushed."""
     await remove_fact(connection, RUNNING)
+
+
+async def installation(connection: AsyncConnection) -> str:
+    """Return the name of the installation that this database is, made at the first time."""
+    found = await read_fact(connection, INSTALLATION)
+    if found is None:
+        found = secrets.token_hex(6).encode()
+        await write_fact(connection, INSTALLATION, found)
+    return found.decode()
 
 
 async def bound_key(connection: AsyncConnection) -> bytes | None:

@@ -1,12 +1,7 @@
-"""PostgreSQL: the same tables on a server, for one process.
+"""PostgreSQL: the same tables on a server, for one process or for several that share them.
 
-The connection that writes holds an advisory lock for as long as it lives, so that nothing is ever
-written beside another process:
-
-1. A start takes the lock, or waits for it and names who holds it.
-2. A connection that was lost loses the lock with it; the next one takes it again before it begins.
-3. Where another process has had the lock meanwhile, what lies in our memory is out of date. Nothing
-   is written any more, and `PostgreSQL.watch` has the process stopped.
+Who has the database is the subject of `holding`. Where another process has taken it over, nothing
+is written any more, and `PostgreSQL.watch` has this one stopped.
 """
 
 import math
@@ -21,16 +16,16 @@ from typing import Any, Final
 from weakref import WeakSet
 
 import anyio
-from sqlalchemy import event, select, text
+from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from grokgate.errors import StateError, StoreUnavailable
 from grokgate.storage.backend import BUSY_TIMEOUT_MS, READERS, Kind, Write
+from grokgate.storage.holding import Holding, InUse
 from grokgate.storage.meta import HOLDER, write_fact
-from grokgate.storage.migrate import stored_revision
-from grokgate.storage.tables import meta
+from grokgate.storage.migrate import HEAD, stored_revision
 from grokgate.upstream import Secret
 
 SCHEMES: Final = frozenset({"postgres", "postgresql", "pgsql"})
@@ -39,6 +34,8 @@ _CONNECT_S: Final = 5.0
 _STATEMENT_MS: Final = 30_000
 _IDLE_MS: Final = 60_000
 """Longest pause within a transaction."""
+_IDLE_SHARED_MS: Final = 10_000
+"""The same, where other processes wait for its end: ours may be frozen in the middle of it."""
 _PING_S: Final = 2.0
 """A server that takes longer for nothing at all is frozen, or cut off."""
 _PAUSE_S: Final = 1.0
@@ -59,27 +56,6 @@ _REFUSALS: Final = {
 }
 """What to tell of a start that fails, by the beginning of the SQLSTATE."""
 
-_HELD: Final = "lock_held"
-LOCK_KEY: Final = "1735552375, hashtext(coalesce(current_schema(), ''))"
-"""Names the lock: a number of ours, and the schema that the tables lie in."""
-_TRY: Final = text(f"SELECT pg_try_advisory_lock({LOCK_KEY})")
-_TAKE: Final = text(f"SELECT pg_advisory_lock({LOCK_KEY})")
-_WHO: Final = text(
-    "SELECT a.pid, a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
-    " WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 1735552375 AND l.objsubid = 2"
-    " AND l.objid = (hashtext(coalesce(current_schema(), ''))::bigint & 4294967295)::oid"
-    " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-)
-_TERMINATE: Final = text("SELECT pg_terminate_backend(:pid)")
-
-
-class InUse(StoreUnavailable):
-    """Another process holds the database."""
-
-    def __init__(self, holder: str) -> None:
-        super().__init__()
-        self.holder = holder
-
 
 class PostgreSQL:
     """The database at an address.
@@ -87,6 +63,7 @@ class PostgreSQL:
     Args:
         address: ``postgresql://USER:PASSWORD@HOST/DATABASE?…``, as libpq reads it.
         busy_timeout_ms: How long a statement waits for a lock.
+        shared: Other processes that share it may be there.
 
     Raises:
         StateError: The driver is not installed, or it is no such address.
@@ -95,17 +72,18 @@ class PostgreSQL:
     kind: Kind = "pgsql"
     name = _NAME
 
-    def __init__(self, address: Secret, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
+    def __init__(
+        self, address: Secret, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS, shared: bool = False
+    ) -> None:
         if find_spec("asyncpg") is None:
             raise StateError(
                 "PostgreSQL needs the package asyncpg: pip install 'grokgate[postgresql]'"
             )
         self.busy_timeout_ms = busy_timeout_ms
+        self.shared = shared
         self._id = secrets.token_hex(4)
         self._responds = True
-        self._taken_by = ""
-        """Who has had the database since we did; nobody gives it back."""
-        self._had_lock = self._is_marked = False
+        self._holding = Holding(self._id, shared=shared)
         self._connections: WeakSet[Any] = WeakSet()
         self._address = Secret(_dsn(address.reveal()))
         self.writer = self._engine(1)
@@ -115,14 +93,14 @@ class PostgreSQL:
             default_transaction_read_only="on",
         )
         self._pinger = self._engine(1)
-        event.listen(self.writer.sync_engine, "begin", self._hold)
+        event.listen(self.writer.sync_engine, "begin", self._holding.hold)
         for engine in (self.writer, self.readers):
             event.listen(engine.sync_engine, "do_connect", self._may_connect)
 
     @property
     def answers(self) -> bool:
         """False: the server was found dead, or the database is another process's by now."""
-        return self._responds and not self._taken_by
+        return self._responds and not self._holding.taken_by
 
     async def aclose(self) -> None:
         """Close all connections, and let the lock go with them."""
@@ -172,26 +150,42 @@ class PostgreSQL:
         async with write() as connection:
             return await connection.run_sync(_look)
 
+    async def claim(self, connection: AsyncConnection, revision: str | None) -> str | None:
+        """Keep the others out until the transaction ends, if it is to change the schema.
+
+        Raises:
+            InUse: Another process works with the schema as it is.
+        """
+        if not self.shared:
+            return revision
+        revision = await connection.run_sync(_look)  # another start may have been faster
+        if revision != HEAD:
+            await connection.run_sync(self._holding.be_alone)
+        await connection.run_sync(self._holding.stay)
+        return revision
+
     def make_ready(self) -> None:
         """Make nothing: the operator made the database."""
 
     async def watch(self, write: Write, *, log: Any, lost: Callable[[], object]) -> None:
         """Find out within seconds that the server is gone, back, or another process's."""
-        while not self._taken_by:
+        while not self._holding.taken_by:
             await self._ping(log)
             with suppress(StoreUnavailable):
                 await self._keep_lock(write)
             await anyio.sleep(_PAUSE_S)
-        log.error("database_taken_over", holder=self._taken_by)
+        log.error("database_taken_over", holder=self._holding.taken_by)
         lost()
         await anyio.sleep_forever()
 
     async def _keep_lock(self, write: Write) -> None:
         """Take the lock again if the connection was lost; leave our mark at the first time."""
         async with write() as connection:
-            if not self._is_marked:
-                await write_fact(connection, HOLDER, self._id.encode())
-        self._is_marked = True
+            mark = await connection.run_sync(self._holding.new_mark)
+            if mark is not None:
+                await write_fact(connection, HOLDER, mark.encode())
+        if mark is not None:
+            self._holding.marked(mark)
 
     async def _ping(self, log: Any) -> None:
         """Ask the server for nothing; one that does not answer in time loses all connections."""
@@ -220,37 +214,14 @@ class PostgreSQL:
             for connection in tuple(self._connections):
                 connection.terminate()
 
-    def _hold(self, connection: Connection) -> None:
-        """Make sure that the connection which begins to write has the lock."""
-        if _HELD in connection.info:
-            return
-        self._take_lock(connection)
-        if self._is_marked and _last_holder(connection) != self._id:
-            self._taken_by = "one that has ended"
-            raise InUse(self._taken_by)
-        self._had_lock = connection.info[_HELD] = True
-
-    def _take_lock(self, connection: Connection) -> None:
-        if connection.execute(_TRY).scalar():
-            return
-        holder = connection.execute(_WHO).first()
-        if holder is None:  # it has ended this very moment
-            raise StoreUnavailable
-        name = holder.application_name or "unknown"
-        if self._id not in name:
-            if self._had_lock:
-                self._taken_by = name
-            raise InUse(name)
-        # Our own, of which only the server does not know yet that it is gone.
-        connection.execute(_TERMINATE, {"pid": holder.pid})
-        connection.execute(_TAKE)
-
     def _engine(self, size: int, **settings: str) -> AsyncEngine:
         shared = {
             "application_name": f"grokgate {self._id} {_whoami()}"[:_LONGEST_NAME],
             "statement_timeout": str(_STATEMENT_MS),
             "lock_timeout": str(self.busy_timeout_ms),
-            "idle_in_transaction_session_timeout": str(_IDLE_MS),
+            "idle_in_transaction_session_timeout": str(
+                _IDLE_SHARED_MS if self.shared else _IDLE_MS
+            ),
             # A machine that lost its power says no goodbye, and its lock would stay for hours.
             "tcp_keepalives_idle": "10",
             "tcp_keepalives_interval": "5",
@@ -305,8 +276,3 @@ def _look(connection: Connection) -> str | None:
     if encoding != "UTF8":
         raise StateError(f"{_NAME} has the encoding {encoding}. Make one with UTF8.")
     return stored_revision(connection, _NAME)
-
-
-def _last_holder(connection: Connection) -> str | None:
-    found = connection.execute(select(meta.c.value).where(meta.c.key == HOLDER)).scalar()
-    return None if found is None else bytes(found).decode()

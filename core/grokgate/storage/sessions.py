@@ -34,7 +34,7 @@ async def insert_session(connection: AsyncConnection, row: SessionRow) -> None:
 
 
 async def touch_sessions(connection: AsyncConnection, used: Sequence[tuple[bytes, int]]) -> None:
-    """Write when sessions, by their digests, were last used."""
+    """Write when sessions, by their digests, were last used; a later use that is known stays."""
     await execute_many(
         connection, _TOUCH, [{"row_digest": digest, "used_at": at_ms} for digest, at_ms in used]
     )
@@ -53,6 +53,7 @@ async def remove_all_sessions(connection: AsyncConnection) -> None:
 _TOUCH = (
     update(sessions)
     .where(sessions.c.digest == bindparam("row_digest"))
+    .where(sessions.c.used_at < bindparam("used_at"))
     .values(used_at=bindparam("used_at"))
 )
 _REMOVE = delete(sessions).where(sessions.c.digest == bindparam("row_digest"))

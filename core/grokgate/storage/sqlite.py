@@ -14,7 +14,7 @@ import anyio.to_thread
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from grokgate.errors import StateError, StoreUnavailable
 from grokgate.storage.backend import BUSY_TIMEOUT_MS, PATIENCE, READERS, Kind, Write
@@ -44,6 +44,7 @@ class SQLite:
 
     kind: Kind = "local"
     answers = True
+    shared = False
 
     def __init__(self, path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
         self.name = f"The database {path}"
@@ -82,6 +83,10 @@ class SQLite:
     async def find_revision(self, write: Write) -> str | None:
         """Look at the file without changing it."""
         return await anyio.to_thread.run_sync(read_revision, self.path)
+
+    async def claim(self, connection: AsyncConnection, revision: str | None) -> str | None:
+        """Do nothing: the lock of the data folder keeps others out."""
+        return revision
 
     def make_ready(self) -> None:
         """Make an empty file with mode 0600 if there is none."""

@@ -1,6 +1,7 @@
 """Queries about tokens: what operators entered. States are overwritten by `ledger`."""
 
 from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -8,7 +9,7 @@ from msgspec import Struct
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from grokgate.storage.batch import execute_many, select_many
+from grokgate.storage.batch import execute_many, select_by_id, select_many
 from grokgate.storage.ledger import StateRow
 from grokgate.storage.tables import token_states, tokens
 
@@ -38,6 +39,27 @@ def read_tokens(connection: AsyncConnection) -> AsyncGenerator[list[TokenRow], N
     return select_many(connection, _SELECT, TokenRow)
 
 
+async def find_tokens(connection: AsyncConnection, ids: Collection[str]) -> list[TokenRow]:
+    """Return those of *ids* that there are, in no particular order."""
+    return await select_by_id(connection, _SELECT, tokens.c.id, ids, TokenRow)
+
+
+async def find_revisions(connection: AsyncConnection, ids: Collection[str]) -> dict[str, int]:
+    """Return the revisions of those of *ids* that there are."""
+    query = select(tokens.c.id, tokens.c.revision)
+    return dict(await select_by_id(connection, query, tokens.c.id, ids, _pair))
+
+
+async def read_revisions(connection: AsyncConnection) -> dict[str, int]:
+    """Return the revisions of all tokens, deleted ones included."""
+    found: dict[str, int] = {}
+    query = select(tokens.c.id, tokens.c.revision)
+    async with aclosing(select_many(connection, query, _pair)) as portions:
+        async for portion in portions:
+            found.update(portion)
+    return found
+
+
 async def insert_tokens(
     connection: AsyncConnection, rows: Sequence[TokenRow], states: Sequence[StateRow]
 ) -> None:
@@ -55,6 +77,10 @@ async def update_tokens(connection: AsyncConnection, rows: Sequence[TokenRow]) -
 async def erase_tokens(connection: AsyncConnection, ids: Collection[str]) -> None:
     """Remove tokens and their states for good."""
     await execute_many(connection, _ERASE, [{"row_id": token_id} for token_id in ids])
+
+
+def _pair(token_id: str, revision: int) -> tuple[str, int]:
+    return token_id, revision
 
 
 def _parameters(row: TokenRow) -> dict[str, Any]:

@@ -1,6 +1,15 @@
 """All pooled accounts in memory, as the database holds them; every edit is committed first."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
@@ -8,12 +17,16 @@ import anyio
 import anyio.to_thread
 from msgspec.structs import replace
 
+from grokgate.bus import Bus, Ids, LocalBus
+from grokgate.errors import Conflict
 from grokgate.storage import Database, Transaction, ledger, listing
 from grokgate.storage import tokens as queries
 from grokgate.storage.acting import acting
 from grokgate.storage.batch import ROWS
 from grokgate.storage.meta import bind_vault
+from grokgate.tokens.following import read_news, states_of
 from grokgate.tokens.loading import load_records
+from grokgate.tokens.merging import merged
 from grokgate.tokens.planning import Edit
 from grokgate.tokens.record import TokenRecord, TokenState
 from grokgate.tokens.rows import (
@@ -25,6 +38,7 @@ from grokgate.tokens.rows import (
 from grokgate.tokens.switching import as_operator_wants
 from grokgate.vault import Vault
 
+TOPIC: Final = "tokens"
 Listener: TypeAlias = Callable[[Sequence[TokenRecord]], Awaitable[None]]
 """Told of edited tokens after their commit; a deleted one carries ``deleted_at_ms``."""
 _TELLING_S: Final = 60.0
@@ -35,7 +49,8 @@ class TokenBook:
     """Holds the records; `grokgate.tokens.store` decides what changes in them.
 
     Operators edit records, the scheduler's home writes states; the two never overwrite each other's
-    fields. Edits take turns: whoever makes one holds `_editing`.
+    fields. Edits take turns (`_turn`). Where other processes share the database, each edit begins
+    with a look at what they did, and is refused when they were faster after all.
 
     Args:
         database: Where the tokens lie.
@@ -48,6 +63,8 @@ class TokenBook:
         self._live: dict[str, TokenRecord] = {}
         self._deleted: dict[str, TokenRecord] = {}
         self._listeners: list[Listener] = []
+        self._followers: list[Listener] = []
+        self._bus: Bus = LocalBus()
         self._editing = anyio.Lock()
 
     @property
@@ -87,6 +104,20 @@ class TokenBook:
 
         return end
 
+    def subscribe_followed(self, listener: Listener) -> None:
+        """Have *listener* told of what other processes did; else as `subscribe` says.
+
+        The ledger that all share has been told by the process that edited. An erased token carries
+        ``deleted_at_ms``, as a deleted one does. Before an edit of this process it is told of the
+        records as they are stored until then, within the transaction.
+        """
+        self._followers.append(listener)
+
+    def join(self, bus: Bus) -> None:
+        """Tell other processes of edits, and follow theirs; call it before the bus runs."""
+        self._bus = bus
+        bus.subscribe(TOPIC, self._follow)
+
     async def write_states(self, states: Sequence[TokenState]) -> None:
         """Commit what calls changed, in one transaction; then `records` shows it.
 
@@ -99,34 +130,101 @@ class TokenBook:
         # What calls changed, no operator did.
         with acting(None):
             async with self._database.write() as connection:
-                merged = [
-                    as_operator_wants(state, record.state)
-                    for state in states
-                    if (record := self._find(state.id))
-                ]
-                await ledger.write_states(connection, [to_state_row(state) for state in merged])
+                due = await self._due(connection, states)
+                await ledger.write_states(connection, [to_state_row(state) for state in due])
                 await listing.update_listed_states(
-                    connection, [to_state_listing(state) for state in merged]
+                    connection, [to_state_listing(state) for state in due]
                 )
-        for state in merged:
+        for state in due:
             self._put_state(state)
 
+    async def _due(self, connection: Transaction, states: Sequence[TokenState]) -> list[TokenState]:
+        """Return *states* as they are to be written."""
+        merge = merged if self._database.shared else as_operator_wants
+        current = await self._current_states(connection, [state.id for state in states])
+        return [merge(state, current[state.id]) for state in states if state.id in current]
+
+    async def _current_states(
+        self, connection: Transaction, ids: Collection[str]
+    ) -> Mapping[str, TokenState]:
+        """Return the states of those of *ids* that there are: by memory, unless that may lag."""
+        if self._database.shared:
+            return await states_of(connection, ids)
+        return {token: record.state for token in ids if (record := self._find(token))}
+
+    @asynccontextmanager
+    async def _turn(self, ids: Collection[str] | None = None) -> AsyncIterator[None]:
+        """Take the turn to edit; what other processes did until now is known then.
+
+        Args:
+            ids: Of the tokens that are looked at; None: any.
+        """
+        async with self._editing:
+            if self._database.shared:
+                await self._catch_up(None if ids is None else frozenset(ids))
+            yield
+
+    async def _follow(self, ids: Ids) -> None:
+        async with self._editing:
+            await self._catch_up(ids)
+
+    async def _catch_up(self, ids: Ids) -> None:
+        """Read what other processes committed, and tell; needs ``_editing``."""
+        wanted = [*self._live, *self._deleted] if ids is None else ids
+        known = {token: record for token in wanted if (record := self._find(token))}
+        news = await read_news(self._database, self._vault, known, ids)
+        erased = [self._erased(token) for token in news.gone]
+        for record in news.records:
+            self._keep(record)
+        for state in news.states:
+            self._put_state(state)
+        if told := [*news.records, *erased]:
+            await self._tell(self._followers, told)
+
+    def _erased(self, token: str) -> TokenRecord:
+        """Forget a token; return it as a deleted one."""
+        record = self._live.pop(token, None) or self._deleted.pop(token)
+        return replace(record, deleted_at_ms=record.deleted_at_ms or 0)
+
+    async def _tell(self, listeners: Sequence[Listener], records: Sequence[TokenRecord]) -> None:
+        # Whoever asked may have gone, yet the scheduler must hear of what is committed.
+        with anyio.fail_after(_TELLING_S, shield=True):
+            for listener in tuple(listeners):
+                await listener(records)
+
     async def _commit(self, edits: Sequence[Edit]) -> None:
-        """Write edits in one transaction, keep them, tell the listeners; needs ``_editing``."""
+        """Write edits in one transaction, keep them, tell everybody; needs the `_turn`.
+
+        Raises:
+            Conflict: Another process has changed one of the tokens just now.
+        """
         if not edits:
             return
         rows = await anyio.to_thread.run_sync(self._sealed, [edit.record for edit in edits])
         async with self._database.write() as connection:
+            await self._heed_others(connection, edits)
             records: list[TokenRecord] = []
             for start in range(0, len(edits), ROWS):
                 portion = slice(start, start + ROWS)
                 records += await self._write(connection, edits[portion], rows[portion])
         for record in records:
             self._keep(record)
-        # Whoever asked may have gone, yet the scheduler must hear of what is committed.
-        with anyio.fail_after(_TELLING_S, shield=True):
-            for listener in tuple(self._listeners):
-                await listener(records)
+        self._bus.publish(TOPIC, [record.id for record in records])
+        await self._tell(self._listeners, records)
+
+    async def _heed_others(self, connection: Transaction, edits: Sequence[Edit]) -> None:
+        """Make sure that edits are made of what other processes left, and known to be."""
+        if not self._database.shared:
+            return
+        ids = [edit.record.id for edit in edits]
+        known = {token: record.revision for token in ids if (record := self._find(token))}
+        if await queries.find_revisions(connection, ids) != known:
+            message = "The accounts were changed meanwhile. Try it again."
+            raise Conflict(message, code="revision_conflict")
+        for state in (await states_of(connection, ids)).values():
+            self._put_state(state)
+        # A home takes for the operator's doing whatever is different from what it was told before.
+        await self._tell(self._followers, [self._live[one] for one in ids if one in self._live])
 
     async def _write(
         self, connection: Transaction, edits: Sequence[Edit], rows: Sequence[queries.TokenRow]

@@ -52,16 +52,21 @@ async def _records(
     connection: Transaction, states: dict[str, TokenState], vault: Vault
 ) -> list[TokenRecord]:
     records: list[TokenRecord] = []
-    opened = partial(_opened, states=states, vault=vault)
+    opened = partial(opened_records, states=states, vault=vault)
     async with aclosing(read_tokens(connection)) as portions:
         async for rows in portions:
             records += await anyio.to_thread.run_sync(opened, rows)
     return records
 
 
-def _opened(
+def opened_records(
     rows: Sequence[TokenRow], *, states: dict[str, TokenState], vault: Vault
 ) -> list[TokenRecord]:
+    """Unseal *rows*, and join each with its state, which is taken out of *states*.
+
+    Raises:
+        StateError: A row is damaged or its state is missing.
+    """
     try:
         return [to_record(row, states.pop(row.id), vault) for row in rows]
     except KeyError as error:

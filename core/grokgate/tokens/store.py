@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
+from typing import TypeAlias
 
 import anyio.to_thread
 from msgspec.structs import replace
@@ -10,7 +11,7 @@ from grokgate.errors import Conflict, InvalidRequest, ObjectNotFound
 from grokgate.storage import Database
 from grokgate.storage import tokens as queries
 from grokgate.tokens import importing, planning, replacing
-from grokgate.tokens.book import Listener, TokenBook
+from grokgate.tokens.book import TOPIC, Listener, TokenBook
 from grokgate.tokens.editing import Change, edited, succeeded
 from grokgate.tokens.exporting import ExportForm, export_tokens
 from grokgate.tokens.importing import Labels, Prepared
@@ -23,6 +24,8 @@ from grokgate.upstream import Clock, Secret, UpstreamSpec
 from grokgate.vault import Vault
 
 __all__ = ["Listener", "TokenStore"]
+
+StateOf: TypeAlias = Callable[[str], TokenState | None]
 
 
 class TokenStore(TokenBook):
@@ -61,9 +64,25 @@ class TokenStore(TokenBook):
 
         return await anyio.to_thread.run_sync(search)
 
-    def listing(self, *, pool: str | None = None, status: Status | None = None) -> list[TokenView]:
-        """Return the rows of a table, masked; of one pool or status, or all."""
-        return list_tokens(self._live.values(), self.pools, pool=pool, status=status)
+    def listing(
+        self,
+        *,
+        pool: str | None = None,
+        status: Status | None = None,
+        state_of: StateOf = lambda _: None,
+    ) -> list[TokenView]:
+        """Return the rows of a table, masked; of one pool or status, or all.
+
+        Args:
+            pool: None: all.
+            status: None: all.
+            state_of: Returns the state of a token now; None: it is as it was last written.
+        """
+        records = (
+            replace(record, state=state) if (state := state_of(record.id)) else record
+            for record in list(self._live.values())
+        )
+        return list_tokens(records, self.pools, pool=pool, status=status)
 
     def view(self, token: str, state: TokenState | None = None) -> TokenView | None:
         """Return the row of one token, masked; None: there is none.
@@ -181,7 +200,7 @@ class TokenStore(TokenBook):
             ValueError: The credential cannot be used.
             StoreUnavailable: Nothing was changed.
         """
-        async with self._editing:
+        async with self._turn([token]):
             record = self._live.get(token)
             if record is None:
                 raise ObjectNotFound("There is no such account.", code="not_found")
@@ -197,7 +216,7 @@ class TokenStore(TokenBook):
 
     async def edit_many(self, ids: Sequence[str], change: Change) -> list[str]:
         """Change tokens, all in one transaction; return the ids that were found."""
-        async with self._editing:
+        async with self._turn(ids):
             found = _chosen(self._live, ids)
             edits = (edited(record, change) for record in found)
             await self._commit([edit for edit in edits if edit])
@@ -209,7 +228,7 @@ class TokenStore(TokenBook):
         Making active ends a cool-down and forgets failures.
         """
         change = activated if enabled else disabled
-        async with self._editing:
+        async with self._turn(ids):
             found = _chosen(self._live, ids)
             await self._commit(
                 [Edit(record=_revised(record), change_state=change) for record in found]
@@ -218,7 +237,7 @@ class TokenStore(TokenBook):
 
     async def assign_pool(self, token: str, pool: str, /) -> bool:
         """Give a token of the pool ``auto`` its pool; False: it is gone or has one by now."""
-        async with self._editing:
+        async with self._turn([token]):
             record = self._live.get(token)
             if record is None or record.pool != AUTO:
                 return False
@@ -227,7 +246,7 @@ class TokenStore(TokenBook):
 
     async def revive(self, token: str, /) -> bool:
         """Make an expired token active; False: it is gone or not expired by now."""
-        async with self._editing:
+        async with self._turn([token]):
             record = self._live.get(token)
             if record is None or record.state.status != "expired":
                 return False
@@ -236,7 +255,7 @@ class TokenStore(TokenBook):
 
     async def delete(self, ids: Collection[str]) -> list[str]:
         """Hide tokens until they are restored or erased (F-TOK-53); return the ids found."""
-        async with self._editing:
+        async with self._turn(ids):
             found = _chosen(self._live, ids)
             now_ms = self._now_ms()
             await self._commit([Edit(record=planning.deleted(record, now_ms)) for record in found])
@@ -244,7 +263,7 @@ class TokenStore(TokenBook):
 
     async def restore(self, ids: Collection[str]) -> list[str]:
         """Bring deleted tokens back with their old data; return the ids found."""
-        async with self._editing:
+        async with self._turn(ids):
             found = _chosen(self._deleted, ids)
             await self._commit(
                 [Edit(record=replace(_revised(record), deleted_at_ms=None)) for record in found]
@@ -253,7 +272,7 @@ class TokenStore(TokenBook):
 
     async def erase_deleted(self, *, before_ms: int) -> int:
         """Erase for good what was deleted before *before_ms* (Unix ms); return how many."""
-        async with self._editing:
+        async with self._turn():
             ids = [
                 record.id
                 for record in self._deleted.values()
@@ -263,6 +282,7 @@ class TokenStore(TokenBook):
                 await queries.erase_tokens(connection, ids)
             for token_id in ids:
                 del self._deleted[token_id]
+            self._bus.publish(TOPIC, ids)
         return len(ids)
 
     async def _prepared(
@@ -297,7 +317,7 @@ class TokenStore(TokenBook):
         *,
         narrow: Callable[[Prepared, Mapping[str, TokenRecord]], Prepared] = lambda one, _: one,
     ) -> ImportReport:
-        async with self._editing:
+        async with self._turn():
             known = self._live | self._deleted
             edits, report = await self._planned(narrow(prepared, known), rules, known)
             await self._commit(edits)

@@ -1,0 +1,127 @@
+"""A job of one process is known to go on, and can be cancelled, in another; over a real Valkey."""
+
+import asyncio
+import random
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TypeAlias
+
+import anyio
+import pytest
+from redis.asyncio import Redis
+from structlog.testing import CapturingLogger
+
+from grokgate.bus import LocalPresence
+from grokgate.bus.presence import RedisPresence
+from grokgate.bus.redis import RedisBus
+from grokgate.drain import Drain
+from grokgate.jobs import JobId, Jobs
+from grokgate.upstream import Secret
+from services.valkey import ValkeyServer, own_valkey
+
+pytestmark = pytest.mark.anyio
+
+HELD_S = 0.3
+ID = JobId(plugin="video", kind="film", key="video_1", owner="key_1")
+
+
+@pytest.fixture(scope="module")
+def valkey_server() -> Iterator[ValkeyServer]:
+    with own_valkey() as server:
+        yield server
+
+
+@pytest.fixture
+async def client(valkey_server: ValkeyServer) -> AsyncIterator[Redis]:
+    async with Redis.from_url(valkey_server.url, decode_responses=True) as client:
+        await client.flushall()
+        yield client
+
+
+Begin: TypeAlias = Callable[[], AbstractAsyncContextManager[Jobs]]
+
+
+@pytest.fixture
+def process(valkey_server: ValkeyServer, client: Redis) -> Begin:
+    """Runs the jobs of one process, on a server that *client* has emptied."""
+    del client
+    address, log, rng = Secret(valkey_server.url), CapturingLogger(), random.Random(1)
+
+    @asynccontextmanager
+    async def running() -> AsyncIterator[Jobs]:
+        bus = RedisBus(address, "test", log=log, rng=rng)
+        presence = RedisPresence(address, "test", rng=rng, held_s=HELD_S)
+        jobs = Jobs(Drain(grace_s=lambda: 60.0), on_fault=lambda _: None, log=log)
+        jobs.join(bus, presence)
+        async with anyio.create_task_group() as group, jobs.accepting():
+            group.start_soon(bus.run)
+            group.start_soon(presence.run)
+            await anyio.wait_all_tasks_blocked()
+            yield jobs
+            group.cancel_scope.cancel()
+
+    return running
+
+
+async def becomes(jobs: Jobs, wanted: bool) -> None:  # noqa: FBT001 - what is wanted
+    with anyio.fail_after(5):
+        while await jobs.goes_on(ID) != wanted:  # noqa: ASYNC110 - nobody announces it
+            await anyio.sleep(0.01)
+
+
+async def test_job_goes_on_in_all_processes_until_it_ends(process: Begin) -> None:
+    gate = asyncio.Event()
+
+    async def work() -> None:
+        await gate.wait()
+
+    async with process() as one, process() as two:
+        await becomes(two, wanted=False)
+        one.start(ID, work)
+        await becomes(two, wanted=True)
+        with anyio.move_on_after(2 * HELD_S):  # it is told anew as long as it goes on
+            await becomes(two, wanted=False)
+        assert await two.goes_on(ID)
+        gate.set()
+        await becomes(two, wanted=False)
+
+
+async def test_job_is_cancelled_from_another_process(process: Begin) -> None:
+    async with process() as one, process() as two:
+        job = one.start(ID, anyio.sleep_forever)
+        await becomes(two, wanted=True)
+        two.cancel(ID)
+
+        with anyio.fail_after(5):
+            await job.wait()
+        await becomes(two, wanted=False)
+
+
+async def test_job_of_a_dead_process_is_over_after_a_while(process: Begin, client: Redis) -> None:
+    now_s, _ = await client.time()
+    async with process() as jobs:
+        await client.zadd("grokgate:{test}:going-on", {ID.name: 1000 * (now_s + 1)})
+        assert await jobs.goes_on(ID)
+        await becomes(jobs, wanted=False)
+
+
+async def test_server_that_cannot_be_asked_ends_nothing(
+    process: Begin, valkey_server: ValkeyServer
+) -> None:
+    async with process() as jobs:
+        await becomes(jobs, wanted=False)
+        valkey_server.process.send_signal(signal.SIGSTOP)
+        try:
+            assert await jobs.goes_on(ID)
+        finally:
+            valkey_server.process.send_signal(signal.SIGCONT)
+
+
+async def test_only_process_knows_what_goes_on() -> None:
+    presence = LocalPresence()
+    presence.begin("a")
+    seen = await presence.goes_on("a")
+    presence.end("a")
+
+    assert (seen, await presence.goes_on("a")) == (True, False)

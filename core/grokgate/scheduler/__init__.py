@@ -2,7 +2,9 @@
 
 ```text
 home      protocol of the ledger's home, with what is asked and answered
-memory    the home in this process                      core      all decisions about one ledger
+memory    the home in this process
+redis     the home that processes share
+shell     what homes have in common                     core      all decisions about one ledger
 waiting   tasks that wait for a busy token              select    picks a candidate
 behind    writes changed states, in batches             outlook   says why there is none, until when
                                                         verdict   observation → consequences
@@ -14,6 +16,6 @@ holding   what a token has left in one bucket           audit     invariants of 
 shelf     tokens in groups of equal rank                strategy  scores and ranks of candidates
 ```
 
-All but `memory`, `waiting` and `behind` are pure: no event loop, no clock, no randomness of their
-own.
+All but `memory`, `redis`, `shell`, `waiting` and `behind` are pure: no event loop, no clock, no
+randomness of their own.
 """

@@ -72,6 +72,7 @@ class Core:
         log: A bound structlog logger.
         changed: Told of every token whose stored state is out of date.
         doubted: Told of every token that should be surveyed within a minute.
+        ledger: Another one than the plain one; *max_inflight* is its own matter then.
     """
 
     def __init__(
@@ -83,8 +84,9 @@ class Core:
         log: Any,
         changed: Callable[[str], None],
         doubted: Callable[[str], None],
+        ledger: Ledger | None = None,
     ) -> None:
-        self.ledger = Ledger(max_inflight=max_inflight)
+        self.ledger = ledger or Ledger(max_inflight=max_inflight)
         for spec in specs:
             for pool in spec.pools:
                 self.ledger.declare(spec.id, pool)
@@ -163,19 +165,22 @@ class Core:
             return None
         return refusal(outlook(self.ledger, want, at), busy_s=self._busy_s())
 
-    def join(self, waiter: Waiter, at: Moment, *, size: int) -> Place[Waiter]:
+    def join(self, waiter: Waiter, at: Moment, *, size: int, again: bool = False) -> Place[Waiter]:
         """Put a request at the end of the queue; it may be answered before this returns.
 
         Args:
             waiter: Its want's deadline lies after *at*.
             at: Now.
             size: How many may wait.
+            again: It had its turn, in vain: it is the next of its key, however many wait.
 
         Raises:
             Overloaded: The queue is full.
         """
         want = waiter.want
-        place = self.queue.join(want.key_id, _kind(want), waiter, size=size, variant=want.tried)
+        place = self.queue.join(
+            want.key_id, _kind(want), waiter, size=size, variant=want.tried, again=again
+        )
         if place is None:
             error = Overloaded(
                 "Too many requests are waiting for an account.", retry_after_s=self._busy_s()
@@ -290,9 +295,8 @@ class Core:
         if entry is None:
             return
         self.ledger.learn(entry, facts.windows, at, since=since, asked=asked, unknown=facts.unknown)
-        entry.tier = facts.tier or entry.tier
-        if facts.keep:
-            entry.kept = {**entry.kept, **facts.keep}
+        if facts.tier or facts.keep:
+            self.ledger.remember(entry, tier=facts.tier, kept=facts.keep)
         self._changed(token)
         self.serve(at)
 

@@ -181,18 +181,17 @@ class Entry(Struct, eq=False):
         """Return the holding of bucket *name*, made when it is first asked for."""
         holding = self.held.get(name)
         if holding is None:
-            bucket = self.stored.get(name)
-            if bucket is None:
-                holding = self.pool.fresh(name)
-            else:
-                holding = Holding.load(bucket, self.assumed(name), self.loaded_at)
-            self.held[name] = holding
+            holding = self.held[name] = self._untouched(name)
         return holding
 
     def holdings(self) -> Iterator[Holding]:
         """Yield all holdings, made where that had to wait until now."""
         for name in self._names():
             yield self.holding(name)
+
+    def look(self) -> dict[str, Holding]:
+        """Return all holdings by bucket; those that have to wait still do, these are copies."""
+        return {name: self.held.get(name) or self._untouched(name) for name in self._names()}
 
     def left(self, name: str) -> int:
         """Return the units available in bucket *name*; at least 1 while unknown."""
@@ -282,6 +281,12 @@ class Entry(Struct, eq=False):
         if not self.held and self.pool.assumed.keys() <= self.stored.keys():
             return self.stored
         return {**self.stored, **self.pool.assumed, **self.held}
+
+    def _untouched(self, name: str) -> Holding:
+        bucket = self.stored.get(name)
+        if bucket is None:
+            return self.pool.fresh(name)
+        return Holding.load(bucket, self.assumed(name), self.loaded_at)
 
     def _bucket(self, name: str, at: Moment) -> Bucket:
         """Return the stored form of a bucket; one never touched is stored as it was."""

@@ -18,7 +18,7 @@ from grokgate.scheduler.entry import COOL_CAP_S, Entry, Grant
 from grokgate.scheduler.holding import BLIND_WAIT_S, Moment, bounded_wait
 from grokgate.scheduler.roster import Roster
 from grokgate.scheduler.shelf import COOLING, DISABLED, EXPIRED, MAX_RANK
-from grokgate.upstream import Window
+from grokgate.upstream import Tier, Window
 
 _FIRST_COOL_S = 30.0
 _NOT_OFFERED = Window(remaining=0, total=0)
@@ -191,6 +191,11 @@ class Ledger(Roster):
                 self._bar(entry, 0)
         self._times.plan(entry)
         self.restate(entry, at, "survey")
+
+    def remember(self, entry: Entry, *, tier: Tier | None, kept: Mapping[str, str]) -> None:
+        """Take over what else a survey told: the tier, if it did, and notes of the driver."""
+        entry.tier = tier or entry.tier
+        entry.kept = {**entry.kept, **kept}
 
     def empty(
         self,

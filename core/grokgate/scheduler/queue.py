@@ -37,7 +37,14 @@ class FairQueue(Generic[T]):
         return self._size
 
     def join(
-        self, key: str, kind: Hashable, item: T, *, size: int, variant: Hashable = None
+        self,
+        key: str,
+        kind: Hashable,
+        item: T,
+        *,
+        size: int,
+        variant: Hashable = None,
+        again: bool = False,
     ) -> Place[T] | None:
         """Take a place at the end; None if *size* places are taken.
 
@@ -47,11 +54,16 @@ class FairQueue(Generic[T]):
             item: Who waits.
             size: How many may wait.
             variant: What it will not take of its kind; others of that kind may be served first.
+            again: It was served in vain: the first place of its key, however many are taken.
         """
-        if len(self) >= size:
+        if len(self) >= size and not again:
             return None
         place = Place(key, kind, item, variant)
-        self._lines.setdefault(key, deque()).append(place)
+        line = self._lines.setdefault(key, deque())
+        if again:
+            line.appendleft(place)
+        else:
+            line.append(place)
         self._size += 1
         return place
 

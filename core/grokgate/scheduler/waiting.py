@@ -53,20 +53,21 @@ class WaitingList:
         self._armed_for = math.inf
         """Monotonic seconds for which the timer is set."""
 
-    async def wait(self, want: Want, at: Moment, *, size: int) -> Lease:
+    async def wait(self, want: Want, at: Moment, *, size: int, again: bool = False) -> Lease:
         """Wait in turn for a lease.
 
         Args:
             want: Its deadline lies after *at*.
             at: Now.
             size: How many may wait.
+            again: It had its turn, in vain: it is the next of its key, however many wait.
 
         Raises:
             Overloaded: The list is full, or the deadline passed.
             NoTokenAvailable: There is nothing to wait for any more (D30).
         """
         waiter = _Future(want, at.s)
-        place = self._core.join(waiter, at, size=size)
+        place = self._core.join(waiter, at, size=size, again=again)
         loop = asyncio.get_running_loop()
         timer = loop.call_later(want.deadline - at.s, self._on_deadline, place)
         self.arm(at)

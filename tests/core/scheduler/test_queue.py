@@ -72,3 +72,14 @@ def test_leaving_twice_is_leaving_once() -> None:
     queue.leave(place)
 
     assert len(queue) == 0
+
+
+def test_who_was_served_in_vain_is_the_next_of_its_key() -> None:
+    queue = FairQueue[str]()
+    for item in ("a1", "a2"):
+        queue.join("a", "chat", item, size=2)
+    _served(queue, 1)
+    queue.join("a", "chat", "a3", size=2)
+    queue.join("a", "chat", "a1", size=2, again=True)
+
+    assert _served(queue, 3) == ["a1", "a2", "a3"]

@@ -73,6 +73,8 @@ class Arrangement:
         specs = self.specs
         pointed = {key: value for each in self._pointers.values() for key, value in each.items()}
         sections = {plugin.name: plugin.settings for plugin in self._plugins}
+        # What one process writes to its own file no other one would ever read.
+        shared = {"storage.config": "database"} if environ.get("SERVER_REDIS_URL") else {}
         return SettingsStore.load(
             data_dir=self._options.data_dir,
             declarations=self.declarations,
@@ -81,7 +83,7 @@ class Arrangement:
                 name: _profile(spec, sections[self.owners[name]]) for name, spec in specs.items()
             },
             environ=environ,
-            overlay={**pointed, **self._options.overlay},
+            overlay={**pointed, **shared, **self._options.overlay},
             log=self._log,
             create=not self._options.look_only,
             checks={key: check for spec in specs.values() for key, check in spec.checks.items()},

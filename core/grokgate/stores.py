@@ -147,6 +147,7 @@ async def open_stores(
     log: Any,
     holder: int | None = None,
     create: bool = True,
+    shared: bool = False,
 ) -> AsyncIterator[Stores]:
     """Hold the data folder and open what lies in it, until the context is left.
 
@@ -154,6 +155,7 @@ async def open_stores(
     (F-ENV-10). *holder* is the process to be named to others that want the folder, and stopped when
     another one takes over the database; None: this one is named, and nobody stopped. *day_begins*
     returns when a day of the keys begins, minutes east of UTC. *create* makes what is not there.
+    *shared*: others that share the database may have it open.
 
     Raises:
         StateError: Another process holds it, or its state is damaged; nothing was changed.
@@ -164,6 +166,7 @@ async def open_stores(
         async with (
             open_database(
                 place,
+                shared=shared,
                 wait_s=boot.storage_wait_timeout_s,
                 interval_s=boot.storage_wait_interval_s,
                 waiting=lambda reason: log.warning("database_awaited", detail=reason),

@@ -17,15 +17,19 @@ from hatchling.builders.wheel import WheelBuilder
 from litestar import Litestar
 
 from grokgate.cli import main as cli
+from grokgate.errors import StateError
 from grokgate.http.probes import probes
+from grokgate.scheduler.redis.check import POLICY
 from grokgate.settings.app import AppSettings
 from grokgate.settings.startup import ServerSettings
+from grokgate.vault import Vault
 
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 WHEEL: dict[str, Any] = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 CLUSTER = ROOT / "deploy/kubernetes"
+REPLICAS = ROOT / "deploy/kubernetes-replicas"
 
 ENDED_S = ServerSettings().shutdown_grace_sec + 10
 """Seconds after which `serve` itself ends what has not ended; a stop must give more."""
@@ -60,14 +64,16 @@ def seconds(text: str) -> float:
     return float(text[:-1])
 
 
-def resource(kind: str) -> dict[str, Any]:
-    """Return the one object of a kind in the example for Kubernetes."""
-    objects = (yaml.safe_load(file.read_text()) for file in CLUSTER.glob("*.yaml"))
+def resource(kind: str, folder: Path = CLUSTER) -> dict[str, Any]:
+    """Return the one object of a kind in an example for Kubernetes."""
+    objects = (yaml.safe_load(file.read_text()) for file in folder.glob("*.yaml"))
     return next(each for each in objects if each["kind"] == kind)
 
 
 POD: dict[str, Any] = resource("Deployment")["spec"]["template"]["spec"]
 CONTAINER: dict[str, Any] = POD["containers"][0]
+REPLICA: dict[str, Any] = resource("Deployment", REPLICAS)["spec"]
+REPLICA_CONTAINER: dict[str, Any] = REPLICA["template"]["spec"]["containers"][0]
 
 
 def unit() -> RawConfigParser:
@@ -214,8 +220,24 @@ def test_compose_leaves_choices_to_the_operator() -> None:
     assert "profiles" not in GATEWAY
 
 
+def test_compose_gives_a_replica_all_but_folders_and_a_port() -> None:
+    replica = SERVICES["replica"]
+    own = {key for key in replica if replica[key] != GATEWAY.get(key)}
+
+    assert own == {"profiles", "ports", "volumes"}
+    shared = set(replica["volumes"]) & set(GATEWAY["volumes"])
+    assert shared == {"./secrets:/run/secrets:ro"}
+
+
+def test_compose_runs_a_store_that_forgets_nothing() -> None:
+    command = SERVICES["redis"]["command"]
+
+    assert command[command.index("--maxmemory-policy") + 1] == POLICY
+
+
 def test_compose_names_certain_versions() -> None:
-    others = [each["image"] for name, each in SERVICES.items() if name != "grokgate"]
+    gateways = {"grokgate", "replica"}
+    others = [each["image"] for name, each in SERVICES.items() if name not in gateways]
 
     assert all(TAG.fullmatch(re.sub(r"\$\{\w+:-(.*)\}", r"\1", image)) for image in others)
 
@@ -223,7 +245,8 @@ def test_compose_names_certain_versions() -> None:
 @pytest.mark.parametrize("name", SERVICES)
 def test_compose_takes_secrets_from_files(name: str) -> None:
     words = ("PASSWORD", "SECRET", "APP_KEY", "STORAGE_URL")
-    secrets = [each for each in SERVICES[name]["environment"] if any(w in each for w in words)]
+    names = SERVICES[name].get("environment", {})
+    secrets = [each for each in names if any(word in each for word in words)]
 
     assert all(each.endswith("_FILE") for each in secrets)
 
@@ -280,6 +303,52 @@ def test_every_file_of_the_example_is_applied() -> None:
     assert applied == {file.name for file in CLUSTER.glob("*.yaml")} - {"kustomization.yaml"}
 
 
+# Replicas on Kubernetes
+
+
+def test_replicas_are_two_of_which_one_stays() -> None:
+    assert REPLICA["replicas"] == 2
+    assert REPLICA["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    assert resource("PodDisruptionBudget", REPLICAS)["spec"]["minAvailable"] == 1
+
+
+def test_replicas_have_folders_of_their_own_and_one_key() -> None:
+    (volume,) = REPLICA["template"]["spec"]["volumes"]
+    names = {each["name"] for each in REPLICA_CONTAINER["env"]}
+
+    assert volume == {"name": "data", "persistentVolumeClaim": None, "emptyDir": {}}
+    assert {"SERVER_REDIS_URL_FILE", "GROKGATE_SECRET_KEY_FILE"} < names
+    assert "GROKGATE__STORAGE__MEDIA_URL" in names
+
+
+def test_every_secret_of_the_replicas_is_in_the_example() -> None:
+    secrets = {
+        each["metadata"]["name"]: each["stringData"]
+        for file in REPLICAS.glob("*.yaml")
+        if (each := yaml.safe_load(file.read_text()))["kind"] == "Secret"
+    }
+    files = [each["value"] for each in REPLICA_CONTAINER["env"] if each["name"].endswith("_FILE")]
+
+    assert {Path(file).name for file in files} == set(secrets["grokgate"])
+    assert REPLICA_CONTAINER["envFrom"] == [{"secretRef": {"name": "grokgate-bucket"}}]
+    assert "grokgate-bucket" in secrets
+
+
+def test_key_of_the_example_is_one_that_is_refused(tmp_path: Path) -> None:
+    secret = yaml.safe_load((REPLICAS / "secret.yaml").read_text())
+
+    with pytest.raises(StateError, match="too short"):
+        Vault.open(tmp_path / "secret.key", secret["stringData"]["secret_key"])
+
+
+def test_every_file_of_the_replicas_is_applied() -> None:
+    overlay = resource("Kustomization", REPLICAS)
+    patches = {each["path"] for each in overlay["patches"] if "path" in each}
+
+    files = {file.name for file in REPLICAS.glob("*.yaml")} - {"kustomization.yaml"}
+    assert {*overlay["resources"]} | patches == files | {"../kubernetes"}
+
+
 # Unit
 
 
@@ -314,7 +383,7 @@ def variables() -> Iterator[str]:
         if step.name == "ENV":
             yield from (word.partition("=")[0] for word in step.words)
     yield from GATEWAY["environment"]
-    yield from (each["name"] for each in CONTAINER["env"])
+    yield from (each["name"] for each in (*CONTAINER["env"], *REPLICA_CONTAINER["env"]))
     yield from (word.partition("=")[0] for word in SERVICE["Environment"].split())
 
 

@@ -246,6 +246,7 @@ async def probe(
     *,
     protocol: Protocol = "2026-08",
     sandbox: Sandbox | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Probe]:
     """Run a gateway in *folder* in front of a sandbox of the test's own loop.
 
@@ -254,6 +255,7 @@ async def probe(
         environ: Settings as ``SECTION__KEY``, over those every probe has.
         protocol: Profile of the gateway and generation of the accounts.
         sandbox: None: one without accounts.
+        variables: Of the environment, by their whole names.
     """
     world = sandbox or Sandbox(accounts=(), protocol=protocol)
     async with running_sandbox(world) as (_, base):
@@ -264,7 +266,7 @@ async def probe(
         }
         settings = {**_SETTINGS, **bases, **environ}
         names = {f"GROKGATE__{key}": value for key, value in settings.items()}
-        with service(folder, environ=names, wait=False) as running:
+        with service(folder, environ={**names, **(variables or {})}, wait=False) as running:
             try:
                 await anyio.to_thread.run_sync(running.wait_for, "Ready")
                 async with _client(running) as http:

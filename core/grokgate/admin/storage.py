@@ -20,8 +20,8 @@ class StorageReply(Struct, frozen=True, kw_only=True):
 
 @get("/storage", summary="Tell where the data lies")
 async def read_storage(gateway: CurrentGateway) -> StorageReply:
-    """Tell what is open; this program shares no state."""
-    return StorageReply(type=gateway.database.kind, redis=False)
+    """Tell what is open."""
+    return StorageReply(type=gateway.database.kind, redis=gateway.sharing is not None)
 
 
 HANDLERS: Final = (read_storage,)

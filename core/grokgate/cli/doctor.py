@@ -25,6 +25,7 @@ from grokgate.doctor import (
     Words,
     look_at_folder,
     look_at_program,
+    look_at_redis,
 )
 from grokgate.errors import StartupError
 from grokgate.gateway import Gateway
@@ -129,6 +130,8 @@ def _found(arguments: argparse.Namespace, report: _Report) -> Iterator[Finding]:
         yield _refused("config_unreadable", error)
         return
     yield from look_at_program(_program(gateway))
+    if gateway.boot.redis_url is not None:
+        yield look_at_redis(gateway.boot.redis_url)
     try:
         place = _folder(gateway, environ)
     except StartupError as error:

@@ -1,8 +1,8 @@
 """Finds out what keeps the gateway from working, and what the operator can do about it.
 
 ```text
-program · folder · upstream · patients ──> Finding ──> Words ──> sentence and remedy, en or zh
-                               └ cause: Observation → code
+program · folder · shared · upstream · patients ──> Finding ──> Words ──> sentence, remedy
+                                        └ cause: Observation → code
 ```
 
 Findings are codes with values; all sentences are data (`words.toml`), in both languages.
@@ -14,6 +14,7 @@ from grokgate.doctor.finding import Finding, Level
 from grokgate.doctor.folder import Folder, look_at_folder
 from grokgate.doctor.patients import Patients
 from grokgate.doctor.program import Program, look_at_program, wal_reset_bug
+from grokgate.doctor.shared import look_at_redis
 from grokgate.doctor.words import Language, Words
 
 __all__ = [
@@ -28,5 +29,6 @@ __all__ = [
     "code_of",
     "look_at_folder",
     "look_at_program",
+    "look_at_redis",
     "wal_reset_bug",
 ]

@@ -11,7 +11,7 @@ import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -21,6 +21,7 @@ from grokgate.access.playground import OWNER
 from grokgate.adoption import Adoption
 from grokgate.alarms import Alarms
 from grokgate.arrangement import Arrangement
+from grokgate.bus import Bus, Leadership, LocalBus, LocalLeadership, LocalPresence, Presence
 from grokgate.catalog import Catalog, Usable, servers
 from grokgate.chores import Chores
 from grokgate.chores.visits import Visits
@@ -36,7 +37,7 @@ from grokgate.fetch import GuardedFetch
 from grokgate.gateway import address, opening, operating, parts
 from grokgate.gateway.erasing import Erasing
 from grokgate.jobs import Jobs
-from grokgate.keys import KeyRing
+from grokgate.keys import KeyRing, Meter
 from grokgate.media import Cleaning, Files, Forms, Pictures
 from grokgate.objects import ObjectStore, Replies
 from grokgate.observers import Observers
@@ -49,7 +50,7 @@ from grokgate.refresh import Refresh
 from grokgate.registry import LoadedPlugin, PluginSource
 from grokgate.run_options import RunOptions
 from grokgate.scheduler.cost import CostTable
-from grokgate.scheduler.memory import MemoryHome
+from grokgate.scheduler.shell import Shell
 from grokgate.settings import (
     Boot,
     Declaration,
@@ -68,6 +69,9 @@ from grokgate.upstream import Clock, Tier
 from grokgate.upstreams import order
 from grokgate.vault import Vault
 from grokgate.webhooks import Webhooks
+
+if TYPE_CHECKING:  # its library is optional
+    from grokgate.gateway.sharing import Sharing
 
 _ANONYMOUS = Caller(key_id="anonymous", name="anonymous")
 _NOBODY = ""
@@ -95,7 +99,8 @@ class Gateway:
     access: Access
     keys: KeyRing
     tokens: TokenStore
-    home: MemoryHome
+    home: Shell
+    meter: Meter
     refresh: Refresh
     objects: ObjectStore
     replies: Replies
@@ -130,6 +135,11 @@ class Gateway:
         self.rng = rng or random.Random()  # noqa: S311 - picks and jitter, nothing secret
         self.log = log or structlog.get_logger("grokgate")
         self.boot = read_boot(options.data_dir, environ, options.overlay)
+        self.sharing: Sharing | None = None
+        """What other processes of the installation share with this one; None: there are none."""
+        self.bus: Bus = LocalBus()
+        self.leadership: Leadership = LocalLeadership()
+        self.presence: Presence = LocalPresence()
         self.first_key: str | None = None
         """Text of the API key that this start made; None at every later start."""
         self._environ = environ
@@ -232,14 +242,15 @@ class Gateway:
         self.dispatch.over(caller)
 
     def ready(self) -> bool:
-        """Tell whether all parts are up."""
-        return self._ready
+        """Tell whether all parts are up, and what they share with other processes."""
+        return self._ready and (self.sharing is None or self.sharing.answers)
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
         """Open everything in order; leaving the context closes it in reverse."""
         async with AsyncExitStack() as stack:
-            await opening.open_all(self, await stack.enter_async_context(self._stores()), stack)
+            stores = await stack.enter_async_context(self._stores(shared=self.boot.shared))
+            await opening.open_all(self, stores, stack)
             self._ready = True
             try:
                 yield
@@ -326,7 +337,7 @@ class Gateway:
     # -- what a start opens ------------------------------------------------------------------
 
     @asynccontextmanager
-    async def _stores(self, *, create: bool = True) -> AsyncIterator[Stores]:
+    async def _stores(self, *, create: bool = True, shared: bool = False) -> AsyncIterator[Stores]:
         # To be stopped is the command; it would only start another worker in place of this one.
         holder = os.getppid() if self.options.announce else None
         opened = open_stores(
@@ -338,6 +349,7 @@ class Gateway:
             log=self.log,
             holder=holder,
             create=create,
+            shared=shared,
         )
         async with opened as stores:
             await self.settings.adopt(stores.settings)

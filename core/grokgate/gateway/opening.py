@@ -7,21 +7,22 @@ on the stack, so that a stop takes the same way back.
 import time
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from grokgate import control
 from grokgate.background import background
-from grokgate.errors import StartupError, StoreUnavailable
-from grokgate.gateway import operating, parts
+from grokgate.errors import StartupError, StateError, StoreUnavailable
+from grokgate.gateway import leading, operating, parts
 from grokgate.health import Live
 from grokgate.lifespans import enter_lifespans
 from grokgate.observers import watch_home
 from grokgate.operations import Operations
 from grokgate.rotation import Rotation
+from grokgate.scheduler.memory import MemoryHome
 from grokgate.settings import Snapshot
 from grokgate.statistics.tracing import Tracing
-from grokgate.storage.meta import begin_run, end_run
+from grokgate.storage.meta import begin_run, end_run, installation
 from grokgate.stores import Stores
 from grokgate.telemetry.traces import open_traces
 from grokgate.upstreams import Upstreams
@@ -48,8 +49,36 @@ async def open_all(gateway: "Gateway", stores: Stores, stack: AsyncExitStack) ->
 
 def make_home(gateway: "Gateway", stores: Stores) -> None:
     """Make the ledger's home, empty, and what keeps its decisions."""
-    gateway.home = parts.make_home(gateway)
+    sharing = gateway.sharing
+    gateway.home = sharing.home if sharing else MemoryHome(**parts.of_home(gateway))
+    gateway.meter = sharing.meter() if sharing else gateway.keys.usage
     gateway.journal = parts.make_journal(gateway, stores)
+
+
+async def _share(gateway: "Gateway", stores: Stores) -> None:
+    """Take part in what other processes of the installation do, if there may be any.
+
+    Raises:
+        StateError: The library is not installed.
+        StartupError: It is no address.
+    """
+    if gateway.boot.redis_url is None:
+        return
+    if find_spec("redis") is None:
+        raise StateError("Redis needs the package redis: pip install 'grokgate[redis]'")
+    from grokgate.gateway.sharing import Sharing  # noqa: PLC0415 - its library is optional
+
+    async with stores.database.write() as connection:
+        name = await installation(connection)
+    try:
+        sharing = gateway.sharing = Sharing(gateway, gateway.boot.redis_url, name)
+    except ValueError as error:
+        raise StartupError(
+            "SERVER_REDIS_URL is not the address of a Redis server. Set it to"
+            " redis://USER:PASSWORD@HOST/NUMBER."
+        ) from error
+    gateway.bus, gateway.leadership = sharing.bus, sharing.leadership
+    gateway.presence = sharing.presence
 
 
 async def _open_records(gateway: "Gateway", stores: Stores, stack: AsyncExitStack) -> None:
@@ -57,6 +86,8 @@ async def _open_records(gateway: "Gateway", stores: Stores, stack: AsyncExitStac
     gateway.database, gateway.vault = stores.database, stores.vault
     gateway.keys, gateway.tokens = stores.keys, stores.tokens
     gateway.objects, gateway.replies = stores.objects, stores.replies
+    await _share(gateway, stores)
+    join_others(gateway)
     if gateway.settings.snapshot.app.allow_anonymous and not gateway.on_loopback():
         raise StartupError(
             "app.allow_anonymous works only while the listen address is loopback. Unset it, "
@@ -69,6 +100,7 @@ async def _open_records(gateway: "Gateway", stores: Stores, stack: AsyncExitStac
     gateway.first_key = await gateway.keys.ensure_first_key()
     gateway.access = operating.make_access(gateway, stores)
     await gateway.access.begin()
+    gateway.access.join(gateway.bus)
     gateway.settings.subscribe(gateway.access.follow)
     stack.push_async_callback(_flush_key_usage, gateway)
     await _erase_removed(gateway)
@@ -89,10 +121,14 @@ async def _open_ledger(gateway: "Gateway", stores: Stores, stack: AsyncExitStack
     async with stores.database.write() as connection:
         clean = await begin_run(connection)
     gateway.home.load(gateway.tokens.records.values(), unclean=not clean)
+    if gateway.sharing:
+        await gateway.sharing.open()
 
     async def close() -> None:
         await _flush_journal(gateway)
         await gateway.home.aclose()
+        if gateway.sharing:
+            return  # whether all is clean is not for one process to say
         async with stores.database.write() as connection:
             await end_run(connection)
 
@@ -141,6 +177,7 @@ async def _open_operating(
     gateway.visits = operating.make_visits(gateway, upstreams, gateway.refresh)
     gateway.chores = operating.make_chores(gateway, stores, gateway.visits)
     await gateway.chores.begin()
+    gateway.chores.join(gateway.bus)
     server = gateway.boot.server
     gateway.examiner = parts.make_examiner(
         gateway, upstreams, spent=gateway.refresh.soon, address=f"{server.host}:{server.port}"
@@ -168,25 +205,18 @@ async def _open_background(gateway: "Gateway", stack: AsyncExitStack) -> None:
     """Start what runs beside the requests."""
     preparation = parts.make_preparation(gateway)
     stack.callback(gateway.settings.subscribe(lambda _old, _new: preparation.changed()))
-    works = (
-        gateway.settings.run,
-        gateway.access.run,
-        gateway.access.prune,
-        gateway.home.run,
-        gateway.journal.run,
-        gateway.request_log.run,
-        gateway.webhooks.run,
-        gateway.alarms.run,
-        partial(gateway.keys.usage.run, gateway.log),
-        gateway.objects.run,
-        gateway.erasing.run,
-        gateway.adoption.run,
-        gateway.cleaning.run,
-        gateway.chores.run,
-        gateway.refresh.run,
-        preparation.run,
-    )
-    await stack.enter_async_context(background(*works, log=gateway.log))
+    duties = leading.duties(gateway, preparation.run)
+    works = leading.works(duties, gateway.leadership, log=gateway.log)
+    carried = (gateway.bus.run, gateway.presence.run)
+    await stack.enter_async_context(background(*carried, *works, log=gateway.log))
+
+
+def join_others(gateway: "Gateway") -> None:
+    """Have the other processes of the installation follow us, and follow them."""
+    for part in (gateway.settings, gateway.keys, gateway.tokens):
+        part.join(gateway.bus)
+    gateway.jobs.join(gateway.bus, gateway.presence)
+    gateway.keys.subscribe_removed(gateway.jobs.end_owner)
 
 
 def take_config_keys(gateway: "Gateway", snapshot: Snapshot) -> None:

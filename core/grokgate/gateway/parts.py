@@ -3,9 +3,10 @@
 import random
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 from grokgate.alarms import Alarms
+from grokgate.bus import Leadership
 from grokgate.catalog import Catalog
 from grokgate.contexts import Context
 from grokgate.dispatch import Dispatch
@@ -17,7 +18,7 @@ from grokgate.drain import Drain
 from grokgate.drift import Drift
 from grokgate.fetch import GuardedFetch
 from grokgate.jobs import Jobs
-from grokgate.keys import KeyRing
+from grokgate.keys import KeyRing, Meter
 from grokgate.media import Files, MediaServices, Pictures, open_media
 from grokgate.objects import ObjectStore
 from grokgate.observers import Observers, count_call, tally_call
@@ -25,8 +26,9 @@ from grokgate.openai.tally import Tally
 from grokgate.plugin.records import CallRecord
 from grokgate.refresh import Refresh
 from grokgate.run_options import RunOptions
+from grokgate.scheduler.behind import Writer
 from grokgate.scheduler.cost import CostTable
-from grokgate.scheduler.memory import MemoryHome
+from grokgate.scheduler.shell import Shell
 from grokgate.settings import SettingsStore, Snapshot
 from grokgate.spool import Room
 from grokgate.statistics import Ended
@@ -62,7 +64,9 @@ class Parts(Protocol):
     files: Files
     media: Pictures
     tokens: TokenStore
-    home: MemoryHome
+    home: Shell
+    meter: Meter
+    leadership: Leadership
     journal: Journal
     alarms: Alarms
     tracing: Tracing | None
@@ -110,9 +114,21 @@ def make_media(gateway: Parts, stores: Stores) -> MediaServices:
     return services
 
 
-def make_home(gateway: Parts) -> MemoryHome:
-    """Make the home of an empty ledger."""
-    return MemoryHome(
+class OfHome(TypedDict):
+    """What every home of a ledger is made of."""
+
+    specs: tuple[UpstreamSpec, ...]
+    settings: Callable[[], Snapshot]
+    clock: Clock
+    rng: random.Random
+    log: Any
+    writer: Writer
+    waited: Callable[[float], None]
+
+
+def of_home(gateway: Parts) -> OfHome:
+    """Return what the home of an empty ledger is made of."""
+    return OfHome(
         specs=tuple(gateway.specs.values()),
         settings=settings_of(gateway),
         clock=gateway.clock,
@@ -202,13 +218,18 @@ def make_refresh(gateway: Parts, upstreams: Upstreams) -> Refresh:
         log=gateway.log,
         on_error=gateway.metrics.quota_sync_failed,
         drifted=partial(_drifted, gateway),
+        leads=lambda: gateway.leadership.leads,
     )
 
     async def edited(records: Sequence[TokenRecord]) -> None:
         await gateway.home.edited(records)
         refresh.edited(records)
 
+    async def followed(records: Sequence[TokenRecord]) -> None:
+        refresh.followed(records)
+
     gateway.tokens.subscribe(edited)
+    gateway.tokens.subscribe_followed(followed)
     gateway.home.subscribe(refresh.soon)
     return refresh
 
@@ -230,7 +251,7 @@ def make_dispatch(gateway: Parts, upstreams: Upstreams, refresh: Refresh) -> Dis
         blamed=gateway.metrics.plugin_fault,
         aborted=gateway.metrics.upstream_aborted,
         day_begins=lambda: gateway.settings.snapshot.quota.tz_offset_minutes,
-        meter=gateway.keys.usage,
+        meter=gateway.meter,
     )
     gateway.metrics.watch_total("retry_budget_exhausted", lambda: dispatch.budget.exhausted)
     return dispatch

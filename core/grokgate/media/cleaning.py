@@ -91,14 +91,16 @@ class Cleaning:
     async def begin(self) -> None:
         """Bring the folders and the index together; call it before anything is saved.
 
-        Files without a row are taken into the index as nobody's, those of clients are removed.
+        Files without a row are taken into the index as nobody's, those of clients are removed;
+        unless other processes run, for which they may be on their way.
 
         Raises:
             StateError: A place outside of the data folder cannot be written.
         """
         if self._settings().storage.media_url:
             await self._store.check()
-        await self._attempt(self._enter_strays)
+        if not self._database.shared:
+            await self._attempt(self._enter_strays)
 
     async def run(self) -> None:
         """Keep the limits until cancelled."""

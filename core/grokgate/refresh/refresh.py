@@ -51,6 +51,7 @@ class Refresh:
         log: A bound structlog logger.
         on_error: Told of the kind of every survey that failed.
         drifted: Told of upstream, operation and key path of what a driver did not know.
+        leads: Whether this process asks all accounts in turn; False: another one does.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Refresh:
         log: Any,
         on_error: Callable[[str], None],
         drifted: Drifted,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
         self.failing: dict[str, int] = {}
         """By token: surveys in a row that failed; its numbers are stale."""
@@ -90,6 +92,7 @@ class Refresh:
         self._rng = rng
         self._log = log
         self._on_error = on_error
+        self._leads = leads
         self._agenda = Agenda()
         self._calendar: Calendar | None = None
         """None: `run` has not begun."""
@@ -120,6 +123,12 @@ class Refresh:
         if new and self._settings().token.auto_refresh:
             self._agenda.line_up(new)
             self._wake.set()
+
+    def followed(self, records: Sequence[TokenRecord]) -> None:
+        """Forget what another process deleted; what it added, it asks itself."""
+        for record in records:
+            if record.deleted_at_ms is not None:
+                self._forget(record.id)
 
     def soon(self, token: str) -> None:
         """Ask *token* within half a minute; one that failed lately when its turn comes."""
@@ -182,7 +191,8 @@ class Refresh:
             self._specs, lambda: self._settings().token, self._clock.monotonic()
         )
         async with anyio.create_task_group() as group:
-            self.edited(tuple(self._records.values()))
+            if self._leads():
+                self.edited(tuple(self._records.values()))
             while True:
                 self._wake.clear()
                 for pool in calendar.take(self._clock.monotonic()):
@@ -193,7 +203,7 @@ class Refresh:
 
     async def _begin_round(self, pool: str, interval_s: float) -> None:
         """Line up what is due in *pool*."""
-        if not self._settings().token.auto_refresh:
+        if not (self._settings().token.auto_refresh and self._leads()):
             return
         portions = due_tokens(
             pool,

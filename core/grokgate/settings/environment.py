@@ -24,6 +24,7 @@ from grokgate.settings.startup import (
     ServerSettings,
     StorageSettings,
 )
+from grokgate.upstream import Secret
 
 _SECRETS = (
     "GROKGATE_SECRET_KEY",
@@ -52,6 +53,13 @@ class Boot(Struct, frozen=True, kw_only=True):
     """Seconds to wait for the database at start."""
     storage_wait_interval_s: float
     """Seconds between two tries."""
+    redis_url: Secret | None = None
+    """Of the server by which processes share what they lease; None: there is one process."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes of the installation may run."""
+        return self.redis_url is not None
 
 
 def load_environment(cwd: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -109,8 +117,9 @@ def read_boot(
         plugins=PluginsSettings(**section("plugins.")),
         storage_wait_timeout_s=_seconds(environ, "STORAGE_WAIT_TIMEOUT", default=60),
         storage_wait_interval_s=_seconds(environ, "STORAGE_WAIT_INTERVAL", default=0.5),
+        redis_url=Secret(url) if (url := environ.get("SERVER_REDIS_URL", "").strip()) else None,
     )
-    _refuse_unsupported(boot, environ)
+    _refuse_unsupported(boot)
     return boot
 
 
@@ -160,7 +169,7 @@ def _seconds(environ: Mapping[str, str], name: str, *, default: float) -> float:
     return seconds
 
 
-def _refuse_unsupported(boot: Boot, environ: Mapping[str, str]) -> None:
+def _refuse_unsupported(boot: Boot) -> None:
     """Refuse what would otherwise silently be another set-up than the operator asked for."""
     kind = boot.storage.type.strip().lower()
     remedy = "Set SERVER_STORAGE_TYPE=local or pgsql (storage.type in config.toml)"
@@ -171,10 +180,13 @@ def _refuse_unsupported(boot: Boot, environ: Mapping[str, str]) -> None:
         )
     if kind not in _SQLITE and not boot.storage.is_on_server:
         raise StartupError(f"Unknown kind of storage. {remedy}.")
-    if environ.get("SERVER_REDIS_URL"):
-        raise StartupError("Redis is not supported yet. Unset SERVER_REDIS_URL.")
+    if boot.shared and not boot.storage.is_on_server:
+        raise StartupError(
+            "SERVER_REDIS_URL is for processes that share a PostgreSQL database. Set"
+            " SERVER_STORAGE_TYPE=pgsql and SERVER_STORAGE_URL too, or unset SERVER_REDIS_URL."
+        )
     if boot.server.workers > 1:
         raise StartupError(
-            "More than one worker needs state shared through Redis. Set SERVER_WORKERS=1"
-            " (server.workers in config.toml)."
+            "Only one worker runs in a data folder. Set SERVER_WORKERS=1 (server.workers in"
+            " config.toml), and run replicas with folders of their own and SERVER_REDIS_URL."
         )

@@ -90,8 +90,10 @@ class ServerSettings(Settings, frozen=True, kw_only=True):
     workers: Annotated[
         int,
         described(
-            "Server processes; more than one needs Redis.",
-            "服务进程数，大于 1 时需要 Redis。",
+            "Server processes of a data folder: one. For more, run replicas with folders of their"
+            " own, PostgreSQL and SERVER_REDIS_URL.",
+            "一个数据目录的服务进程数，只能为 1。需要更多时，请运行各有数据目录的副本，并使用"
+            " PostgreSQL 和 SERVER_REDIS_URL。",
             startup=True,
             ge=1,
         ),
@@ -151,9 +153,10 @@ class StorageSettings(Settings, frozen=True, kw_only=True):
         Literal["file", "database"],
         described(
             "Where changes made in the admin page or API go: config.toml, or the database, which"
-            " then wins over the file. Secrets always go to the database, encrypted.",
+            " then wins over the file. Secrets always go to the database, encrypted. Of replicas"
+            " it is always the database.",
             "管理页面或 API 所做更改的存放位置：config.toml，或数据库（此时优先于文件）。"
-            "机密始终加密存入数据库。",
+            "机密始终加密存入数据库。多个副本时总是数据库。",
             startup=True,
         ),
     ] = "file"
@@ -161,9 +164,9 @@ class StorageSettings(Settings, frozen=True, kw_only=True):
         str,
         described(
             "Where pictures, videos and files lie: a folder, or s3://BUCKET/PREFIX with the usual"
-            " AWS_ variables; empty: the data folder.",
+            " AWS_ variables; empty: the data folder. Replicas need one that they share.",
             "图片、视频和文件的存放位置：文件夹，或 s3://桶/前缀（使用常规 AWS_ 变量）；"
-            "留空则为数据目录。",
+            "留空则为数据目录。多个副本需使用共享的位置。",
             startup=True,
         ),
     ] = ""

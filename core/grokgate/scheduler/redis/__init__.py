@@ -7,7 +7,7 @@ outbox      operations on their way, in order, once       rows        a token as
 changes     what other processes did                      usage       daily quotas of keys
 leases      heartbeat and reaper
 epochs      begins the ledger anew when it was lost       joining     comes back to it, in order
-client      the connection: limits, breaker, clock
+client      the connection: limits, breaker, clock    check       what the doctor asks
 ```
 
 1. A token is picked from the view, and reserved there at once; the server confirms or refuses.

@@ -17,6 +17,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from grokgate.errors import StartupError, StateError, StoreUnavailable
 from grokgate.scheduler.redis import scripts
+from grokgate.scheduler.redis.check import OLDEST, POLICY, reason
 from grokgate.scheduler.redis.operations import Batch, Operation
 from grokgate.upstream import Clock, Secret
 
@@ -24,8 +25,6 @@ Join: TypeAlias = Callable[[], Awaitable[None]]
 """Takes part in the ledger as it is there now; raises `Lost`."""
 
 EMPTIED = "it has another ledger, or none"
-_OLDEST = (6, 2)
-_POLICY = "noeviction"
 _LOOK_S = 0.5
 _AGAIN_S = 0.25
 _FAILURES = (RedisError, OSError, TimeoutError)
@@ -207,9 +206,7 @@ class Link:
             self._rise()
         except Lost as error:
             if last:
-                raise StartupError(
-                    f"The Redis server does not answer ({error}). Check its address and network."
-                ) from error
+                raise StartupError(reason(error.__cause__ or error)) from error
             await anyio.sleep(_AGAIN_S)
 
     async def _look_after(self, join: Join) -> None:
@@ -229,22 +226,22 @@ class Link:
         server = await self.client.info("server")
         words = str(server.get("redis_version", "0")).split(".")
         version = tuple(int(word) for word in words[:2])
-        if version < _OLDEST:
+        if version < OLDEST:
             raise StateError(
                 f"The Redis server is version {'.'.join(words)}; "
-                f"{'.'.join(map(str, _OLDEST))} or newer is needed."
+                f"{'.'.join(map(str, OLDEST))} or newer is needed."
             )
         policy = await self._policy()
-        if policy != _POLICY:
+        if policy != POLICY:
             raise StateError(
                 f"The Redis server throws keys away when its memory is full ({policy}), and with "
-                f"them what calls have used. Set its maxmemory-policy to {_POLICY}."
+                f"them what calls have used. Set its maxmemory-policy to {POLICY}."
             )
 
     async def _policy(self) -> str:
         """Return what happens when memory is full; where settings are hidden, INFO tells it."""
         memory = await self.client.info("memory")
-        return str(memory.get("maxmemory_policy", _POLICY))
+        return str(memory.get("maxmemory_policy", POLICY))
 
     @contextmanager
     def _quietly(self) -> Iterator[None]:

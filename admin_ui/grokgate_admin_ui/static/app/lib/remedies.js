@@ -33,6 +33,7 @@ const REMEDIES = {
   upstream_blocked: setting("proxy"),
   upstream_timeout: setting("timeout"),
   storage_unavailable: "/admin/datacenter?view=logs",
+  runtime_store_unavailable: "/admin/datacenter?view=logs",
   internal_error: "/admin/plugins",
 };
 

@@ -19,7 +19,8 @@ const ERRORS = [
   ..."endpoint_disabled endpoint_not_allowed image_generation_failed internal_error".split(" "),
   ..."invalid_api_key invalid_value model_not_found model_not_supported".split(" "),
   ..."no_tokens_configured overloaded rate_limit_exceeded request_timeout".split(" "),
-  ..."storage_unavailable upstream_blocked upstream_error upstream_timeout".split(" "),
+  ..."runtime_store_unavailable storage_unavailable".split(" "),
+  ..."upstream_blocked upstream_error upstream_timeout".split(" "),
 ];
 
 /**

@@ -324,10 +324,11 @@ async def test_another_password_ends_the_sessions_of_all_processes(pair: Pair) -
 
 async def test_ticket_is_good_once_in_all_processes(pair: Pair) -> None:
     async with pair() as (one, two):
+        await two.keys.create("told when both are connected")
+        await until(lambda: bool(one.keys.listing()))
         text = one.access.tickets.issue("as_1")
         assert two.access.tickets.redeem(text) == (True, "as_1")
-        await two.keys.create("told after the ticket")
-        await until(lambda: bool(one.keys.listing()))
+        await until(lambda: bool(one.access.tickets._used))
 
         assert one.access.tickets.redeem(text) == (False, None)
 

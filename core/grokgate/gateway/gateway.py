@@ -245,6 +245,12 @@ class Gateway:
         """Tell whether all parts are up, and what they share with other processes."""
         return self._ready and (self.sharing is None or self.sharing.answers)
 
+    @property
+    def stores_answer(self) -> bool:
+        """Whether the database, and Redis where there is one, can be reached as far as is known."""
+        shared = self.sharing is None or self.sharing.answers
+        return shared and self.database.backend.answers
+
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
         """Open everything in order; leaving the context closes it in reverse."""

@@ -134,6 +134,10 @@ async def _open_ledger(gateway: "Gateway", stores: Stores, stack: AsyncExitStack
 
     stack.push_async_callback(close)
     watch_home(gateway.metrics, gateway.home.view, upstreams=gateway.specs)
+    gateway.metrics.watch(
+        "settle_backlog", lambda: gateway.sharing.backlog if gateway.sharing else 0
+    )
+    gateway.metrics.watch("store_breaker_open", lambda: int(not gateway.stores_answer))
     gateway.metrics.watch_total("decisions_lost", lambda: gateway.journal.lost)
 
 

@@ -54,6 +54,11 @@ class Sharing:
         """Whether all that is shared can be reached; if not, no process goes on alone (P10)."""
         return self.home.ready
 
+    @property
+    def backlog(self) -> int:
+        """How many changes of the ledger wait for the server."""
+        return len(self.home.outbox)
+
     async def open(self) -> None:
         """Take part in the ledger, once the accounts are loaded into the home.
 
@@ -63,9 +68,6 @@ class Sharing:
         """
         await self.home.open()
         self._gateway.tokens.subscribe_followed(self.home.noticed)
-        metrics = self._gateway.metrics
-        metrics.watch("settle_backlog", lambda: len(self.home.outbox))
-        metrics.watch("store_breaker_open", lambda: int(not self.answers))
 
     def meter(self) -> Meter:
         """Return what counts the daily quotas of keys."""

@@ -111,6 +111,8 @@ def main() -> None:
     """Carry out all stages, then run the last."""
     if sys.platform != "linux" or not all(map(shutil.which, ("unshare", "setpriv"))):
         raise SystemExit("This needs Linux, and unshare and setpriv of util-linux.")
+    if Path(sys.executable).resolve().is_relative_to("/opt"):
+        raise SystemExit("The image's own /opt would hide this Python. Run it with another one.")
     with tempfile.TemporaryDirectory(prefix="grokgate-image-") as name:
         folder = Path(name)
         folder.chmod(0o755)

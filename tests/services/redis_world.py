@@ -110,8 +110,9 @@ class Member:
 class World:
     """An installation of its own on a server."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, limit_s: float = 5.0) -> None:
         self.url = url
+        self.limit_s = limit_s
         self.keys = Keys(f"test-{next(_names)}")
         self.client: Any = Redis.from_url(url)
 
@@ -134,7 +135,7 @@ class World:
             rng=Random(1),
             log=structlog.get_logger(),
             writer=store.write,
-            **{"regain_s": 0.2, **options},
+            **{"regain_s": 0.2, "limit_s": self.limit_s, **options},
         )
         home.load(records)
         await home.open()

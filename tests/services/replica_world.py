@@ -75,13 +75,18 @@ class Pair:
     async def fill(self, *quotas: int) -> list[str]:
         """Replace all accounts; returns when both know the new ones, and nothing of the old."""
         tokens = await self.one.fill(*quotas)
-        known = {token[-6:] for token in tokens}
-        await self.two.becomes(known, self._known, within_s=FOLLOWED_S)
+        await knows(self.two, tokens)
         return tokens
 
-    async def _known(self) -> set[str]:
-        rows = await self.two.rows()
+
+async def knows(replica: Probe, tokens: Sequence[str]) -> None:
+    """Wait until a replica has followed what another one was given: these accounts alone."""
+
+    async def asked() -> set[str]:
+        rows = await replica.rows()
         return {name for name, row in rows.items() if row["state"]["last_sync_at_ms"]}
+
+    await replica.becomes({token[-6:] for token in tokens}, asked, within_s=10)
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ from grokgate.operations import OperationFailed
 from grokgate.upstream import Secret
 from services.conftest import PostgresServer
 from services.redis_world import frozen
-from services.replica_world import Replicas
+from services.replica_world import Replicas, knows
 from services.valkey import ValkeyServer, own_valkey
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
@@ -55,6 +55,7 @@ class Load:
         while True:
             with suppress(*LOST):
                 await work()
+            await anyio.sleep(0.02)  # refusals come at once
 
     async def _chat(self) -> None:
         answer = await self._replica.read("@sim tokens=3 delay_ms=20")
@@ -87,6 +88,8 @@ async def test_replicas_come_through(
                 await stack.enter_async_context(replicas.run(name)) for name in ("a", "b", "c")
             ]
             tokens = await one.fill(*[QUOTA] * ACCOUNTS)
+            for replica in (two, three):
+                await knows(replica, tokens)
             await holding(stack, three, KILLED)
             asleep = await stack.enter_async_context(AsyncExitStack())
             await holding(asleep, two, FROZEN)
@@ -121,8 +124,10 @@ async def disturb(one: Probe, valkey: ValkeyServer, server: PostgresServer) -> N
     await one.becomes(200, lambda: status(one), within_s=BACK_S)
     for part in (valkey, server):
         part.stop()
-        await one.becomes(503, lambda: status(one), within_s=BACK_S)
-        await anyio.to_thread.run_sync(part.start)
+        try:
+            await one.becomes(503, lambda: status(one), within_s=BACK_S)
+        finally:
+            await anyio.to_thread.run_sync(part.start)
         await one.becomes(200, lambda: status(one), within_s=BACK_S + 1)
 
 

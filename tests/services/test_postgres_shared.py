@@ -13,6 +13,7 @@ from grokgate.background import background
 from grokgate.errors import StateError, StoreUnavailable
 from grokgate.storage import Database, open_database
 from grokgate.storage.meta import read_fact, write_fact
+from grokgate.storage.migrate import HEAD
 from grokgate.upstream import Secret
 
 pytestmark = pytest.mark.anyio
@@ -99,7 +100,7 @@ async def test_tables_are_not_changed_while_others_use_them(
                 async with shared(postgres):
                     pass
         finally:
-            await anyio.to_thread.run_sync(mark, "0005")
+            await anyio.to_thread.run_sync(mark, HEAD)
 
 
 async def test_lost_connection_goes_on_among_others(

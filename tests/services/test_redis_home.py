@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator
 import anyio
 import anyio.lowlevel
 import pytest
+from msgspec.structs import replace
 
 from grokgate.errors import NoTokenAvailable, NoTokensConfigured, Overloaded
 from grokgate.upstream import AccountFacts, Kind, Stage, Window
@@ -195,6 +196,17 @@ async def test_record_that_another_process_added_is_noticed(world: World) -> Non
         await other.home.noticed([token("a", 5)])
 
         assert other.left("a") == 4
+
+
+async def test_account_that_was_disabled_unseen_is_out_everywhere(world: World) -> None:
+    stored = token("a", 5)
+    disabled = replace(stored, state=replace(stored.state, status="disabled"))
+    async with world.member(stored) as one, world.member(stored) as other:
+        other.home.enforce([disabled])
+        await until(lambda: one.home.view().tokens["ssoBasic", "disabled"] == 1)
+
+        with pytest.raises(NoTokensConfigured):
+            await one.lease()
 
 
 async def test_late_comer_learns_what_was_used(world: World) -> None:

@@ -32,6 +32,8 @@ from grokgate.upstream import Secret
 _KEPT: Final = 1000
 """Entries of the stream, roughly; a reader further behind reads everything again."""
 _AT_ONCE: Final = 100
+_AWAY_RESYNC_S: Final = 5.0
+"""Between two looks at the database while the server is away."""
 _START: Final = "0-0"
 _PAUSE_S: Final = (0.1, 0.5)
 """Between two tries to reach the server."""
@@ -78,6 +80,7 @@ class RedisBus:
         self._outbox: defaultdict[str, Mailbox] = defaultdict(Mailbox)
         self._written = asyncio.Event()
         self._is_lost = False
+        self._resynced_s = 0.0
 
     def publish(self, topic: str, ids: Iterable[str] = (), /) -> None:
         """Have the other processes told as soon as the server can be reached."""
@@ -132,6 +135,8 @@ class RedisBus:
                     await self._read(client)
                 except FAULTS as error:
                     self._note(error)
+                    if anyio.current_time() - self._resynced_s >= _AWAY_RESYNC_S:
+                        self._resync()  # the database can be asked meanwhile
                 await self._pause()
 
     async def _read(self, client: Redis) -> None:
@@ -171,6 +176,7 @@ class RedisBus:
         self._resync()
 
     def _resync(self) -> None:
+        self._resynced_s = anyio.current_time()
         self._tell(None)
 
     def _tell(self, ids: Ids, *, topic: str | None = None) -> None:

@@ -36,7 +36,7 @@ def move_data(arguments: argparse.Namespace) -> int:
         note("they differ: nothing uses what was written; look for what changed, and move again")
         return 1
     rows = sum(table.source.rows for table in tables)
-    print(f"\nmoved {counted(rows, 'row')} to {_NAMES[kind]}; the source stays as it is")
+    print(f"\nmoved {counted(rows, 'row')} to {_NAMES[kind]}; the source keeps its rows")
     _print_settings(places, kind)
     return 0
 

@@ -72,11 +72,11 @@ async def _share(gateway: "Gateway", stores: Stores) -> None:
         name = await installation(connection)
     try:
         sharing = gateway.sharing = Sharing(gateway, gateway.boot.redis_url, name)
-    except ValueError as error:
+    except ValueError:  # which may show parts of a password
         raise StartupError(
             "SERVER_REDIS_URL is not the address of a Redis server. Set it to"
             " redis://USER:PASSWORD@HOST/NUMBER."
-        ) from error
+        ) from None
     gateway.bus, gateway.leadership = sharing.bus, sharing.leadership
     gateway.presence = sharing.presence
 

@@ -67,6 +67,7 @@ class Sharing:
             StateError: It is too old, or may throw away what it holds.
         """
         await self.home.open()
+        self.home.enforce(self._gateway.tokens.records.values())
         self._gateway.tokens.subscribe_followed(self.home.noticed)
 
     def meter(self) -> Meter:

@@ -1,7 +1,8 @@
 """Moves an installation from one kind of database to the other, and compares both.
 
 The service is stopped meanwhile: the lock of the data folder, and that of the server's database,
-are held. The source stays as it is, and the settings too.
+are held. The source keeps its rows, and the settings stay; a source of an
+older version is brought up to date first, as by a start.
 """
 
 from collections.abc import AsyncIterator

@@ -50,7 +50,10 @@ def find_places(folder: Path, environ: Mapping[str, str], *, file: Path | None =
             "HOST/DATABASE, or SERVER_STORAGE_URL_FILE to a file that holds it."
         )
     named = next((Path(url) for url in urls if url and "://" not in url), folder / DATABASE_FILE)
-    return Places(file=file or named, server=Secret(server), used=_used(boot))
+    used = _used(boot)
+    if used == "local" and file not in {None, named}:
+        used = None  # a service uses another file
+    return Places(file=file or named, server=Secret(server), used=used)
 
 
 def lines_to_set(places: Places, kind: Kind) -> list[str]:
@@ -59,7 +62,7 @@ def lines_to_set(places: Places, kind: Kind) -> list[str]:
         return []
     if kind == "pgsql":
         return ["SERVER_STORAGE_TYPE=pgsql"]
-    return ["SERVER_STORAGE_TYPE=local", f"SERVER_STORAGE_URL={places.file}"]
+    return ["SERVER_STORAGE_TYPE=local", f"SERVER_STORAGE_URL={places.file.absolute()}"]
 
 
 def _used(boot: Boot) -> Kind | None:

@@ -9,6 +9,7 @@ from grokgate.migration.places import Places, find_places, lines_to_set
 from grokgate.storage.backend import Kind
 from grokgate.upstream import Secret
 
+FILE = Path("data/grokgate.db")
 SERVER = "postgresql://me:secret@db.example/grokgate"
 
 
@@ -59,11 +60,11 @@ def test_folder_of_a_sandbox_is_refused(tmp_path: Path) -> None:
     [
         ("pgsql", "pgsql", []),
         ("local", "pgsql", ["SERVER_STORAGE_TYPE=pgsql"]),
-        (None, "local", ["SERVER_STORAGE_TYPE=local", "SERVER_STORAGE_URL=data/grokgate.db"]),
+        (None, "local", ["SERVER_STORAGE_TYPE=local", f"SERVER_STORAGE_URL={FILE.absolute()}"]),
     ],
     ids=["as it is", "server", "file"],
 )
 def test_lines_to_set_name_what_changes(used: Kind | None, wanted: Kind, lines: list[str]) -> None:
-    places = Places(file=Path("data/grokgate.db"), server=Secret(SERVER), used=used)
+    places = Places(file=FILE, server=Secret(SERVER), used=used)
 
     assert lines_to_set(places, wanted) == lines

@@ -8,7 +8,7 @@
 -- Nothing but daily usage is written before all operations are done, so an error changes nothing of
 -- the ledger. A batch that was carried out before, its answer lost on the way, is answered again.
 
-local ANSWER_KEPT_MS = 600000
+local ANSWER_KEPT_MS = 86400000
 local CHANGES_KEPT = 20000
 
 local Ledger = {}
@@ -71,7 +71,7 @@ function Ledger:ended(fence)
 end
 
 function Ledger:usage(day)
-  return KEYS[6] .. day
+  return KEYS[6] .. ARGV[1] .. ':' .. day -- of this epoch: another one learns it from the database
 end
 
 local function write_row(ledger, token)

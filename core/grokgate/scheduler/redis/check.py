@@ -56,11 +56,11 @@ async def ask_redis(address: Secret) -> Answer:
                 began = time.perf_counter()
                 await client.time()
                 times.append(1000 * (time.perf_counter() - began))
-    except ValueError as error:
+    except ValueError:
         raise StateError(
             "SERVER_REDIS_URL is not the address of a server. Set it to redis://HOST, "
             "rediss://USER:PASSWORD@HOST or unix:///PATH."
-        ) from error
+        ) from None
     except FAULTS as error:
         raise StateError(reason(error)) from error
     return Answer(

@@ -25,6 +25,8 @@ Join: TypeAlias = Callable[[], Awaitable[None]]
 """Takes part in the ledger as it is there now; raises `Lost`."""
 
 EMPTIED = "it has another ledger, or none"
+_PASSING = ("MISCONF", "NOREPLICAS", "READONLY", "OOM", "MASTERDOWN", "BUSY", "LOADING")
+"""Beginnings of what a server says that takes nothing now."""
 _LOOK_S = 0.5
 _AGAIN_S = 0.25
 _FAILURES = (RedisError, OSError, TimeoutError)
@@ -155,7 +157,7 @@ class Link:
         try:
             yield
         except _FAILURES as error:
-            if type(error) is ResponseError and "user_script" in str(error):
+            if _is_defect(error):
                 raise Defect(str(error)) from error
             if not aside:
                 raise self.lose(_told(error)) from error
@@ -265,6 +267,13 @@ def _client(url: Secret, limit_s: float, read_s: float | None = None) -> Redis:
         socket_connect_timeout=limit_s,
         retry=Retry(NoBackoff(), 0),
     )
+
+
+def _is_defect(error: Exception) -> bool:
+    """Tell whether a script is at fault, and not the state that the server is in."""
+    told = str(error)
+    at_fault = type(error) is ResponseError and "user_script" in told
+    return at_fault and not any(word in told for word in _PASSING)
 
 
 def _told(error: BaseException) -> str:

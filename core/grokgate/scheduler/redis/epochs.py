@@ -123,26 +123,25 @@ class Epochs:
     async def _begin(self, server: str) -> str:
         """Fill the ledger and return the epoch.
 
-        A process that took part before knows all there was; what is left of it may be older. One
-        that did not takes over what is there.
+        What is there is of unknown age: a process that took part before knows all there was, and
+        one that did not knows what the database has. Numbers go by the time, as nobody who knows
+        how far they were may be left.
         """
         client, keys = self._link.client, self._link.keys
         change, sequence = (
             int(number or 0) for number in await client.hmget(keys.facts, "change", "sequence")
         )
-        is_first = not change and not self.position
-        change = max(change, self.position) + _MARGIN
+        change = max(change, self.position, self._now().ms) + _MARGIN
         self.better = []
         if self._link.epoch is None:
-            await self.reload()
-        else:
-            await self._overwrite()
+            await client.delete(keys.rows, keys.leases)
+        await self._overwrite()
         epoch = uuid4().hex
         facts = {
             "epoch": epoch,
             "server": server,
-            "begun_ms": 0 if is_first else self._now().ms,
-            "sequence": max(sequence, self._view.sequence) + _MARGIN,
+            "begun_ms": self._now().ms,
+            "sequence": max(sequence, self._view.sequence, self._now().ms) + _MARGIN,
             "change": change,
         }
         pipeline = client.pipeline(transaction=True)

@@ -31,6 +31,7 @@ from grokgate.scheduler.redis.operations import (
 )
 from grokgate.scheduler.redis.outbox import SIZE, Outbox
 from grokgate.scheduler.redis.view import View
+from grokgate.scheduler.shelf import DISABLED
 from grokgate.scheduler.shell import HomeSettings, Shell
 from grokgate.tokens.record import TokenRecord
 from grokgate.upstream import Clock, Secret, UpstreamSpec
@@ -156,13 +157,14 @@ class RedisHome(Shell):
         return self._link.failures
 
     async def open(self) -> None:
-        """Take part in the shared ledger; after `load`.
+        """Take part in the shared ledger, and wait until it is complete; after `load`.
 
         Raises:
             StartupError: The server does not answer.
             StateError: It is too old, or may throw away what it holds.
         """
         await self._link.open(self._join, within_s=self._start_s)
+        await anyio.sleep(max(0.0, self._joining.wait_s))
 
     def load(self, records: Iterable[TokenRecord], *, unclean: bool = False) -> None:
         """Take over the stored tokens; what the server knows of them is younger, and stays."""
@@ -188,6 +190,20 @@ class RedisHome(Shell):
             with suppress(Lost), self._link.guard():
                 await self._epochs.refresh([record.id for record in tokens])
             self._news()
+        self.enforce(tokens)
+
+    def enforce(self, tokens: Iterable[TokenRecord]) -> None:
+        """Have the ledger follow who is switched off: operators decide that, as the records say.
+
+        An edit may have been made while no process, or no server, could be told.
+        """
+        for record in tokens:
+            entry, state = self._view.entries.get(record.id), record.state
+            if entry is None or entry.gone:
+                continue
+            if (state.status == "disabled") != (entry.bar == DISABLED):
+                before = structs.replace(state, status=entry.status)
+                self._view.override(entry, before, state, self._now())
 
     # -- leases ------------------------------------------------------------------------------
 

@@ -56,7 +56,12 @@ class Joining:
     @property
     def is_complete(self) -> bool:
         """Whether all processes have had time to tell the ledger what they know."""
-        return self._now().s >= self._complete_at
+        return self.wait_s <= 0
+
+    @property
+    def wait_s(self) -> float:
+        """Seconds until all had time to tell what they know."""
+        return self._complete_at - self._now().s
 
     async def join(self) -> None:
         """Take part in the ledger as it is now; may be called again at any time.

@@ -135,11 +135,11 @@ class Outbox:
         try:
             async with asyncio.timeout(_LONGEST_S):
                 return await item.future
-        except TimeoutError:
-            raise gone() from None
-        except asyncio.CancelledError:
+        except (TimeoutError, asyncio.CancelledError) as error:
             if item.future.done() and not item.future.cancelled() and not item.future.exception():
                 item.answer(item.future.result())
+            if isinstance(error, TimeoutError):
+                raise gone() from None
             raise
 
     async def run(self) -> None:

@@ -72,7 +72,8 @@ class View(Ledger):
         known = self._revisions.get(token, 0)
         if row.revision < known:
             return False
-        if row.revision:  # else it is as it was stored, and so is ours
+        known_as_stored = not (entry.held or entry.inflight) and entry.bar == row.bar
+        if row.revision or not known_as_stored:  # else it is as it was stored, and so is ours
             self._replace(entry, row, at)
         return True
 

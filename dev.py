@@ -110,7 +110,7 @@ def test(arguments: Sequence[str]) -> int:
     if not arguments:
         check(report, node)
     # Three at a time, on two cores: disks, real processes, browsers and clients often wait.
-    chosen = arguments or ["-n3", "--dist=loadfile"]
+    chosen = arguments or ["-n3", "--dist=loadfile", "--no-loadscope-reorder"]
     report.run("pytest", [tool("pytest"), *chosen], env=env)
     report.show(missing)
     broken = bool(missing) and os.environ.get("CI", "").lower() in ("1", "true")

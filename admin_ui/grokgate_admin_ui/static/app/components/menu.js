@@ -75,7 +75,7 @@ export function Menu({ label, icon = "more", text, items, small = false, kind = 
       ? html`<${Button} ...${shared} title=${label}>${text}<//>`
       : html`<${IconButton} ...${shared} label=${label} />`}
     ${open &&
-    html`<div class="menu-list" popover="manual" id=${id} role="menu" aria-label=${label} ref=${list}>
+    html`<div class="menu-list floating-list" popover="manual" id=${id} role="menu" aria-label=${label} ref=${list}>
       ${items.map((item) => item && html`<${Entry} item=${item} onDone=${close} />`)}
     </div>`}
   </div>`;

@@ -157,7 +157,7 @@ function Choices({ id, models, at, value, typed, onTake }) {
     found?.scrollIntoView({ block: "nearest" });
   }, [at]);
   return html`<div
-    class="model-list"
+    class="model-list floating-list"
     role="listbox"
     id=${`${id}-list`}
     aria-label=${t("models")}

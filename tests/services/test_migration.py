@@ -2,8 +2,8 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +18,23 @@ from grokgate.migration import Found, read_source
 from grokgate.migration.mysql import connection_of
 from grokgate.migration.servers import driver, refused
 from grokgate.offline import opened
+from grokgate.upstream import Secret
 from services.predecessors import HASHES, SETS, STATEMENTS
 
 
 @pytest.fixture
-def postgres(postgres_url: str) -> str:
-    async def fill() -> None:
-        connection = await asyncpg.connect(postgres_url)
+def postgres(empty_postgres: Callable[[], AbstractContextManager[Secret]]) -> Iterator[str]:
+    async def fill(address: str) -> None:
+        connection = await asyncpg.connect(address)
         try:
-            await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
             for statement in STATEMENTS:
                 await connection.execute(statement)
         finally:
             await connection.close()
 
-    asyncio.run(fill())
-    return postgres_url
+    with empty_postgres() as address:
+        asyncio.run(fill(address.reveal()))
+        yield address.reveal()
 
 
 @pytest.fixture

@@ -159,3 +159,25 @@ async def test_trail_tells_which_models_were_hidden() -> None:
         (line,) = (await admin.get("/audit")).json()["lines"]
 
     assert line["detail"] == {"models.hide": {"added": ["grok-3"], "removed": []}}
+
+
+async def test_change_is_refused_when_another_one_came_first() -> None:
+    async with running_gateway(grokgate_chat) as gw, gw.operator() as admin:
+        seen = {"if-match": (await admin.get("/models")).headers["etag"]}
+        first = await admin.post("/models", json={"hide": ["grok-4"]}, headers=seen)
+        second = await admin.post("/models", json={"hide": ["grok-3"]}, headers=seen)
+        again = {"if-match": first.headers["etag"]}
+        third = await admin.post("/models", json={"hide": ["grok-3"]}, headers=again)
+
+        assert gw.gateway.settings.snapshot.models.hide == ("grok-3",)
+    assert (first.status_code, second.status_code, third.status_code) == (200, 409, 200)
+    assert second.json()["error"]["code"] == "revision_conflict"
+
+
+async def test_other_settings_do_not_stand_in_the_way_of_a_change() -> None:
+    async with running_gateway(grokgate_chat) as gw, gw.operator() as admin:
+        seen = {"if-match": (await admin.get("/models")).headers["etag"]}
+        await admin.post("/config", json={"grok": {"timeout": 90}})
+        changed = await admin.post("/models", json={"hide": ["grok-3"]}, headers=seen)
+
+    assert changed.status_code == 200

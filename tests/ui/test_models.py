@@ -117,6 +117,24 @@ def test_two_changes_at_once_are_both_kept(show_page: OneWindow, gateway: World)
     gateway.post("/models", {"hide": []})
 
 
+def test_card_that_somebody_else_changed_is_not_overwritten(
+    show_page: OneWindow, gateway: World
+) -> None:
+    card = {"id": "dusk-model", "like": MODEL}
+    gateway.post("/models", {"add": [card]})
+    page = show_page("/admin/models?edit=dusk-model")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Description").fill("mine")
+    gateway.post("/models", {"add": [{**card, "description": "theirs"}]})
+
+    dialog.get_by_role("button", name="Save").click()
+
+    expect(dialog.get_by_role("alert")).to_contain_text("Somebody changed this card")
+    dialog.get_by_role("button", name="Take theirs").click()
+    expect(dialog.get_by_label("Description")).to_have_value("theirs")
+    gateway.post("/models", {"add": []})
+
+
 def test_answer_that_was_overtaken_by_a_change_is_not_shown(
     show_page: OneWindow, gateway: World
 ) -> None:

@@ -1,6 +1,6 @@
 """The settings as operators see and change them (F-CFG, F-ADM-02, F-ADM-03)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, TypeAlias
 
 from anyio import to_thread
@@ -17,6 +17,7 @@ from grokgate.admin.reauth import require_password
 from grokgate.admin.revision import IfMatch, seen, tag
 from grokgate.errors import Conflict, SettingsError
 from grokgate.gateway import Gateway
+from grokgate.settings import SettingsStore
 from grokgate.settings.changes import named
 from grokgate.settings.showing import differences, tree
 from grokgate.settings.values import mask
@@ -108,7 +109,12 @@ HANDLERS: Final = (read_config, change_config, read_schema, read_impersonation, 
 
 
 async def change(
-    gateway: Gateway, act: Act, patch: Mapping[str, Any], *, revision: int | None = None
+    gateway: Gateway,
+    act: Act,
+    patch: Mapping[str, Any],
+    *,
+    revision: int | None = None,
+    revision_of: Callable[[SettingsStore], int] = lambda store: store.revision,
 ) -> Changed:
     """Save *patch*, and tell what is odd about it.
 
@@ -117,6 +123,7 @@ async def change(
         act: Told what is changed.
         patch: Partial tree.
         revision: Of the settings that the operator saw; None: whatever it is by now.
+        revision_of: Returns the one that it must still be.
 
     Raises:
         Conflict: They were changed meanwhile.
@@ -128,7 +135,7 @@ async def change(
     wanted = await _with_password(gateway, patch)
 
     def unless_changed() -> Mapping[str, Any]:
-        if revision not in {None, store.snapshot.revision}:
+        if revision not in {None, revision_of(store)}:
             message = "The settings were changed meanwhile. Read them again."
             raise Conflict(message, code="revision_conflict")
         return wanted
@@ -139,7 +146,7 @@ async def change(
     warnings = [warning for warning in after.warnings if warning not in before.warnings]
     return Changed(
         message="Nothing changed." if store.snapshot is before else "Saved.",
-        revision=store.snapshot.revision,
+        revision=store.revision,
         warnings=warnings or UNSET,
     )
 

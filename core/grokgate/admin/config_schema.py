@@ -125,7 +125,7 @@ def schema_of(store: SettingsStore) -> ConfigSchema:
     for field in store.fields.values():
         sections.setdefault(_section_of(field), []).append(field)
     return ConfigSchema(
-        revision=store.snapshot.revision,
+        revision=store.revision,
         sections=[_section(store, name, members) for name, members in sections.items()],
         unknown=[
             UnknownKey(key=key, value=value)

@@ -1,19 +1,22 @@
 """All model cards, and the operator's own (F-MOD-06, F-ADM-37)."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final
 
 import msgspec
-from litestar import get, post
+from litestar import Response, get, post
 from litestar.params import JSONBody
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from grokgate.admin.config import change
 from grokgate.admin.context import CurrentAct, CurrentGateway
+from grokgate.admin.revision import IfMatch, seen, tag
 from grokgate.catalog import Obstacle, Standing
 from grokgate.gateway import Gateway
 from grokgate.plugin.records import Capability, CostRule, ModelCard
 from grokgate.scheduler.cost import EFFORT_UNITS
+from grokgate.settings import SettingsStore
 from grokgate.settings.models import AddedCard, Name
 from grokgate.upstream import Tier, Wire
 
@@ -74,6 +77,9 @@ class Models(Struct, frozen=True, kw_only=True):
     hide: list[str]
     alias: dict[str, str]
     only_usable: bool
+    revision: Annotated[
+        int, Meta(description="Another one whenever these lists are; the same in every replica.")
+    ]
     message: str | UnsetType = UNSET
     warnings: list[str] | UnsetType = UNSET
     status: str = "success"
@@ -94,20 +100,30 @@ class ChangeModels(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 @get("/models", summary="List all models, offered or not")
-async def list_models(gateway: CurrentGateway) -> Models:
+async def list_models(gateway: CurrentGateway) -> Response[Models]:
     """Return every card, with the reason where it is not offered."""
-    return _models(gateway)
+    models = _models(gateway)
+    return Response(models, headers=tag(models.revision))
 
 
 @post("/models", status_code=200, summary="Add, hide and alias models")
 async def change_models(
-    gateway: CurrentGateway, act: CurrentAct, data: JSONBody[ChangeModels]
-) -> Models:
-    """Save the operator's own cards; they are offered from the next request on."""
-    changed = await change(gateway, act, {"models": msgspec.to_builtins(data)})
-    return msgspec.structs.replace(
+    gateway: CurrentGateway,
+    act: CurrentAct,
+    data: JSONBody[ChangeModels],
+    *,
+    if_match: IfMatch = None,
+) -> Response[Models]:
+    """Save the operator's own cards; they are offered from the next request on.
+
+    With `If-Match` nothing is saved when they were changed since they were read.
+    """
+    patch = {"models": msgspec.to_builtins(data)}
+    changed = await change(gateway, act, patch, revision=seen(if_match), revision_of=_revision)
+    models = msgspec.structs.replace(
         _models(gateway), message=changed.message, warnings=changed.warnings
     )
+    return Response(models, headers=tag(models.revision))
 
 
 HANDLERS: Final = (list_models, change_models)
@@ -121,7 +137,14 @@ def _models(gateway: Gateway) -> Models:
         hide=list(section.hide),
         alias=dict(section.alias),
         only_usable=section.only_usable,
+        revision=_revision(gateway.settings),
     )
+
+
+def _revision(settings: SettingsStore) -> int:
+    """Return a number of up to 15 digits that stands for what the section says."""
+    said = msgspec.json.encode(settings.snapshot.models, order="deterministic")
+    return int.from_bytes(hashlib.sha256(said).digest()[:6])
 
 
 def _rows(gateway: Gateway) -> Iterator[ModelRow]:

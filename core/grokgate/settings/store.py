@@ -146,6 +146,12 @@ class SettingsStore:
         return {**self.values, **held, **self._plan.fixed.values}
 
     @property
+    def revision(self) -> int:
+        """Number of the last change: of all processes that share the database, where it counts."""
+        is_counted_there = self.snapshot.storage.config == "database"
+        return self._stored.version if is_counted_there else self.snapshot.revision
+
+    @property
     def file(self) -> FileLayer:
         """What the file says, as it was last read."""
         return self._built.file

@@ -1,5 +1,5 @@
 // Changes of the catalog. Each list replaces the former one, so what is there now is read first, and
-// one change waits for the other.
+// one change waits for the other; what somebody else changed in between is read once more.
 
 import { confirm } from "../../components/dialog.js";
 import { api } from "../../lib/api.js";
@@ -7,15 +7,20 @@ import { texts } from "../../lib/i18n.js";
 import { useLoad } from "../../lib/poll.js";
 import { useRef, useState } from "../../lib/preact.js";
 import { toast } from "../../lib/toasts.js";
-import { ownAliases } from "./records.js";
 
 const t = texts("models");
 const EVERY_MS = 15_000;
+const TRIES = 3;
 
 /** @typedef {import("./records.js").Catalog} Catalog */
 /** @typedef {import("./records.js").Change} Change */
 /** @typedef {import("./records.js").Model} Model */
+/** @typedef {import("./records.js").AddedCard} AddedCard */
+/** @typedef {{seen: string[], wanted: string[]}} Names */
 /** @typedef {ReturnType<typeof useCatalog>["acts"]} Acts */
+
+/** What is being edited is not what was looked at any more. */
+export class Outdated extends Error {}
 
 /** The catalog, and what can be done with it. */
 export function useCatalog() {
@@ -30,7 +35,7 @@ export function useCatalog() {
   const last = useRef(Promise.resolve());
   const change = (/** @type {(now: Catalog) => Change} */ make) => {
     const done = last.current.then(async () => {
-      const reply = await api.post("/models", make(await api.get("/models")));
+      const reply = await saved(make);
       state.replace(reply);
       setWarnings(reply.warnings ?? []);
     });
@@ -74,12 +79,15 @@ export function useCatalog() {
       onlyUsable: (/** @type {boolean} */ on) =>
         act("only_usable", () => ({ only_usable: on }), () => toast.ok(t(on ? "now_usable" : "now_all"))),
       /** Replace the operator's names of a model; throws what the gateway refuses. */
-      rename: async (/** @type {Model} */ model, /** @type {string[]} */ names) => {
+      rename: async (/** @type {Model} */ model, /** @type {Names} */ names) => {
         await change((now) => ({ alias: aliased(now, model, names) }));
         toast.ok(t("saved"));
       },
-      /** Add a card, or put it in the place of the one with the id *before*; throws what the gateway refuses. */
-      put: async (/** @type {import("./records.js").AddedCard} */ card, /** @type {string | undefined} */ before) => {
+      /**
+       * Add a card, or put it in the place of *before*; throws what the gateway refuses, and `Outdated`
+       * where somebody else has changed that one.
+       */
+      put: async (/** @type {AddedCard} */ card, /** @type {AddedCard | undefined} */ before) => {
         await change(({ add }) => ({ add: placed(add, card, before) }));
         toast.ok(t("saved"));
       },
@@ -91,24 +99,45 @@ export function useCatalog() {
 }
 
 /**
- * @param {Catalog} now
- * @param {Model} model
- * @param {string[]} names
+ * Change what is there now; somebody else may be quicker once or twice.
+ *
+ * @param {(now: Catalog) => Change} make
+ * @returns {Promise<any>}
  */
-function aliased(now, model, names) {
-  const before = new Set(ownAliases(now, model));
-  const others = Object.entries(now.alias).filter(([name]) => !before.has(name));
-  return Object.fromEntries([...others, ...names.map((name) => [name, model.id])]);
+async function saved(make, tries = TRIES) {
+  const now = /** @type {Catalog} */ (await api.get("/models"));
+  try {
+    return await api.post("/models", make(now), { headers: { "if-match": `"${now.revision}"` } });
+  } catch (error) {
+    if (/** @type {{code?: string}} */ (error).code !== "revision_conflict" || tries === 1) throw error;
+    return saved(make, tries - 1);
+  }
 }
 
 /**
- * @param {import("./records.js").AddedCard[]} add
- * @param {import("./records.js").AddedCard} card
- * @param {string | undefined} before
+ * Take away and add what an operator did, who has seen some names and wants others.
+ *
+ * @param {Catalog} now
+ * @param {Model} model
+ * @param {Names} names
+ */
+function aliased(now, model, { seen, wanted }) {
+  const removed = new Set(seen.filter((name) => !wanted.includes(name)));
+  const added = wanted.filter((name) => !seen.includes(name));
+  const others = Object.entries(now.alias).filter(([name]) => !removed.has(name));
+  return Object.fromEntries([...others, ...added.map((name) => [name, model.id])]);
+}
+
+/**
+ * @param {AddedCard[]} add
+ * @param {AddedCard} card
+ * @param {AddedCard | undefined} before
  */
 function placed(add, card, before) {
-  const at = add.findIndex((each) => each.id === before);
-  return at < 0 ? [...add, card] : add.map((each, index) => (index === at ? card : each));
+  if (!before) return [...add, card];
+  const at = add.findIndex((each) => each.id === before.id);
+  if (JSON.stringify(add[at]) !== JSON.stringify(before)) throw new Outdated();
+  return add.with(at, card);
 }
 
 /**

@@ -94,15 +94,20 @@ function Switches({ names }) {
 function Names({ model, catalog, acts }) {
   const before = ownAliases(catalog, model);
   const [draft, setDraft] = useState(/** @type {string[] | null} */ (null));
+  const [seen, setSeen] = useState(before);
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
+  const edit = (/** @type {string[]} */ wanted) => {
+    if (draft === null) setSeen(before);
+    setDraft(wanted);
+  };
   const bundled = model.aliases.filter((name) => !before.includes(name));
   const names = draft ?? before;
   const isChanged = draft !== null && draft.join("\n") !== before.join("\n");
   const save = async () => {
     setBusy(true);
     try {
-      await acts.rename(model, names);
+      await acts.rename(model, { seen, wanted: names });
       setDraft(null);
       setProblem("");
     } catch (error) {
@@ -120,7 +125,7 @@ function Names({ model, catalog, acts }) {
       value=${names}
       error=${problem}
       disabled=${model.obstacle === "hidden"}
-      onInput=${setDraft}
+      onInput=${edit}
     />
     ${isChanged &&
     html`<${Row} gap=${2}>

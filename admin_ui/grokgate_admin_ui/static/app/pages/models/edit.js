@@ -5,9 +5,13 @@ import { Dialog } from "../../components/dialog.js";
 import { ChipsField, SelectField, SwitchField, TextArea, TextField } from "../../components/fields.js";
 import { Grid, Stack } from "../../components/layout.js";
 import { messageOf } from "../../components/states.js";
+import { api } from "../../lib/api.js";
 import { texts } from "../../lib/i18n.js";
 import { useOwnClose } from "../../lib/modal.js";
+import { useAction } from "../../lib/poll.js";
 import { html, useState } from "../../lib/preact.js";
+import { toast } from "../../lib/toasts.js";
+import { Outdated } from "./changes.js";
 import { CAPABILITIES, EFFORTS, OWN, TIERS } from "./records.js";
 
 const t = texts("models");
@@ -85,12 +89,15 @@ function isJson(text) {
 
 /**
  * @param {{catalog: import("./records.js").Catalog, edited?: AddedCard,
- *   onSave: (card: AddedCard, before: string | undefined) => Promise<void>, onClose: () => void}} props
+ *   onSave: (card: AddedCard, before: AddedCard | undefined) => Promise<void>, onClose: () => void}} props
  */
 export function CardDialog({ catalog, edited, onSave, onClose }) {
   const close = useOwnClose(onClose);
   const bundled = catalog.models.filter((model) => model.origin !== OWN);
-  const [draft, setDraft] = useState(() => draftOf(edited, bundled[0]?.id ?? ""));
+  const first = bundled[0]?.id ?? "";
+  const [seen, setSeen] = useState(edited);
+  const [draft, setDraft] = useState(() => draftOf(edited, first));
+  const [isOutdated, setOutdated] = useState(false);
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
   const set = (/** @type {Partial<Draft>} */ changes) => setDraft((now) => ({ ...now, ...changes }));
@@ -99,13 +106,22 @@ export function CardDialog({ catalog, edited, onSave, onClose }) {
     if (wireProblem) return;
     setBusy(true);
     try {
-      await onSave(cardOf(draft, edited), edited?.id);
+      await onSave(cardOf(draft, seen), seen);
       close();
     } catch (error) {
-      setProblem(messageOf(error));
+      if (error instanceof Outdated) setOutdated(true);
+      else setProblem(messageOf(error));
       setBusy(false);
     }
   };
+  // Of a card that was deleted meanwhile the draft stays, and makes it anew.
+  const [taking, takeTheirs] = useAction(async () => {
+    const { add } = /** @type {import("./records.js").Catalog} */ (await api.get("/models"));
+    const theirs = add.find((card) => card.id === seen?.id);
+    setSeen(theirs);
+    if (theirs) setDraft(draftOf(theirs, first));
+    setOutdated(false);
+  }, toast.error);
   return html`<${Dialog}
     side
     title=${edited ? t("edit_title", { id: edited.id }) : t("add")}
@@ -113,9 +129,14 @@ export function CardDialog({ catalog, edited, onSave, onClose }) {
     onClose=${onClose}
     onSubmit=${submit}
     footer=${html`<${Button} onClick=${onClose}>${t("cancel")}<//>
-      <${Button} kind="primary" type="submit" busy=${busy} disabled=${!draft.id.trim()}>${edited ? t("save") : t("add")}<//>`}
+      <${Button} kind="primary" type="submit" busy=${busy} disabled=${!draft.id.trim() || isOutdated}>${edited ? t("save") : t("add")}<//>`}
   >
     <${Stack}>
+      ${isOutdated &&
+      html`<div class="failure" role="alert">
+        <div class="failure-words"><p>${t("outdated")}</p></div>
+        <${Button} small icon="refresh" busy=${taking} onClick=${takeTheirs}>${t("take_theirs")}<//>
+      </div>`}
       <${TextField}
         label=${t("id")}
         help=${t("id_help")}

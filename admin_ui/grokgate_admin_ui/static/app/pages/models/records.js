@@ -38,8 +38,8 @@
  * @property {boolean} [visible]
  */
 
-/** @typedef {{models: Model[], add: AddedCard[], hide: string[], alias: Record<string, string>, only_usable: boolean}} Catalog */
-/** @typedef {Partial<Omit<Catalog, "models">>} Change */
+/** @typedef {{models: Model[], add: AddedCard[], hide: string[], alias: Record<string, string>, only_usable: boolean, revision: number}} Catalog */
+/** @typedef {Partial<Omit<Catalog, "models" | "revision">>} Change */
 /** @typedef {{model: string, accounts: number, candidates: number, unknown: number, units: number, low: boolean,
  *   next_reset_ms: number | null}} Capacity */
 

@@ -127,8 +127,11 @@ class _ChoiceWriter:
         return [self._chunk(b'{"role":"assistant","content":"","refusal":null}', b"null")]
 
     def _pieces(self, pieces: tuple[Piece, ...]) -> list[bytes]:
-        if pieces:
-            self.shown = True
+        if not pieces:
+            return []
+        self.shown = True
+        if len(pieces) == 1:  # nearly always
+            return [self._piece(pieces[0])]
         return [self._piece(piece) for piece in pieces]
 
     def _piece(self, piece: Piece) -> bytes:

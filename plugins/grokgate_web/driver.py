@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,7 +45,7 @@ async def open_driver(
         tools = Toolbox(
             transport=transport,
             egress=EgressTable(),
-            rng=random.SystemRandom(),
+            rng=random.Random(),  # noqa: S311 - ids and texts the upstream sees; nothing is secret
             clock=context.clock,
             log=context.log,
         )
@@ -72,14 +72,13 @@ class WebDriver:
         self._targets = targets()
         self._identity: Identity | None = None
 
-    @asynccontextmanager
-    async def session(
+    def session(
         self, account: Account, wire: Wire | None, attempt: Attempt, /
-    ) -> AsyncIterator[UpstreamSession]:
+    ) -> AbstractAsyncContextManager[UpstreamSession]:
         """Act as *account*; there is nothing to close."""
         identity = self._identity_now()
         caller = Caller(account, identity, identity.main, self._tools, drifted=attempt.drifted)
-        yield WebSession(account, wire, attempt, identity=identity, caller=caller)
+        return nullcontext(WebSession(account, wire, attempt, identity=identity, caller=caller))
 
     async def survey(
         self, account: Account, attempt: Attempt, /, *, buckets: frozenset[str]

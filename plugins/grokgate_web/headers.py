@@ -24,28 +24,22 @@ _OWN_COOKIES = frozenset(("sso", "sso-rw", "x-userid"))
 class Headers(Struct, frozen=True):
     """A header set, filled in as far as it is the same for every call."""
 
-    rows: tuple[tuple[str, str, bool], ...]
-    """Name, text, and whether the text still is a template."""
-    constants: Mapping[str, str]
+    rows: tuple[tuple[str, str, tuple[str, ...]], ...]
+    """Name, and the text; where it differs from call to call, instead its parts: in turn a text and
+    the name of a value, a text last."""
 
     @classmethod
     def of(cls, template: Mapping[str, str], constants: Mapping[str, str]) -> "Headers":
         """Fill in *constants*; a text that needs more stays as it is."""
-        rows = (
-            (name, text, True)
-            if set(PLACEHOLDER.findall(text)) & CALL_VALUES
-            else (name, _filled(text, constants), False)
-            for name, text in template.items()
-        )
-        return cls(tuple(rows), constants)
+        return cls(tuple(_row(name, text, constants) for name, text in template.items()))
 
     def render(self, values: Mapping[str, str]) -> list[tuple[str, str]]:
         """Fill the rest in; headers whose value comes out empty are left out."""
-        known = {**self.constants, **values}
-        filled = (
-            (name, _filled(text, known) if open_ else text) for name, text, open_ in self.rows
-        )
-        return [(name, value) for name, value in filled if value]
+        return [
+            (name, value)
+            for name, text, parts in self.rows
+            if (value := _joined(parts, values) if parts else text)
+        ]
 
 
 def pasted_cookies(*, cf_clearance: str = "", cf_cookies: str = "") -> str:
@@ -106,8 +100,24 @@ def request_id(rng: random.Random) -> str:
     return str(uuid.UUID(int=rng.getrandbits(128), version=4))
 
 
-def _filled(text: str, values: Mapping[str, str]) -> str:
-    return PLACEHOLDER.sub(lambda found: values.get(found[1], ""), text)
+def _row(
+    name: str, template: str, constants: Mapping[str, str]
+) -> tuple[str, str, tuple[str, ...]]:
+    """Fill in *constants*, in which placeholders do not count."""
+    parts = PLACEHOLDER.split(template)
+    done = [parts[0]]
+    for value, text in zip(parts[1::2], parts[2::2], strict=True):
+        if value in CALL_VALUES:
+            done += (value, text)
+        else:
+            done[-1] += constants.get(value, "") + text
+    return (name, "", tuple(done)) if len(done) > 1 else (name, done[0], ())
+
+
+def _joined(parts: tuple[str, ...], values: Mapping[str, str]) -> str:
+    texts = list(parts)
+    texts[1::2] = [values.get(name, "") for name in parts[1::2]]
+    return "".join(texts)
 
 
 def _legacy_text(rng: random.Random) -> str:

@@ -10,6 +10,8 @@ from grokgate_web.profile import PLACEHOLDER, Chat, Gateway
 from grokgate_web.settings import WebSettings
 
 _ABSENT: Final = object()
+_PLAIN: Final = frozenset({bool, int, float})
+"""Types of most items of a table; they hold no placeholder."""
 
 
 def fill(template: Any, values: Mapping[str, Any]) -> Any:
@@ -18,7 +20,10 @@ def fill(template: Any, values: Mapping[str, Any]) -> Any:
     Keys whose value is None are left out of their table.
     """
     if isinstance(template, dict):
-        filled = {key: fill(item, values) for key, item in template.items()}
+        filled = {
+            key: item if type(item) in _PLAIN else fill(item, values)
+            for key, item in template.items()
+        }
         return {key: item for key, item in filled.items() if item is not _ABSENT}
     if isinstance(template, list):
         return [fill(item, values) for item in template]

@@ -135,7 +135,10 @@ async def _pass(
             except (NoTokenAvailable, NoTokensConfigured) as error:
                 refusals.append(error)
     if not busy:
-        raise min(refusals, key=_rank)
+        refusals.sort(key=_rank)
+        # Errors refer to the frame they passed: kept in it, they would wait for the collector.
+        del refusals[1:]
+        raise refusals.pop()
     want = want_for(call, busy[0], settings=settings, tried=tried, deadline=deadline)
     return busy[0], await desk.home.acquire(want)
 

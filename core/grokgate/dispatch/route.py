@@ -84,6 +84,8 @@ def usual_ways(
 
 
 def _sorted(wires: Sequence[tuple[str, Wire]], configured: Sequence[str]) -> list[tuple[str, Wire]]:
+    if len(wires) == 1:
+        return list(wires)
     ranks = {name: rank for rank, name in enumerate(order((n for n, _ in wires), configured))}
     return sorted(wires, key=lambda entry: ranks[entry[0]])
 
@@ -97,6 +99,8 @@ def _expand(wires: Iterable[tuple[str, Wire]], *, fallback: bool) -> Iterator[tu
 
 def _buckets(call: Call, wire: Wire) -> tuple[str, ...]:
     """Return the buckets of the first fact of the call that has its own, else the usual ones."""
+    if not wire.buckets_when:
+        return wire.buckets
     facts = {f"{name}={value}" for name, value in call.facts.items()}
     found = (buckets for fact, buckets in wire.buckets_when.items() if fact in facts)
     return next(found, wire.buckets)

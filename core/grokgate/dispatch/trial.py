@@ -1,8 +1,9 @@
 """One attempt: a lease, a session on its account, and the generator that answers."""
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager
 
 import anyio
 from msgspec import Struct, structs
@@ -85,7 +86,8 @@ class Trial:
         self._sent = False
         self._ready: set[str] = set()
         """References of finished files."""
-        self._stack = AsyncExitStack()
+        self._entered: AbstractAsyncContextManager[object] | None = None
+        """Leaves the session."""
         self._closed = False
         self._acting = False
         """There is a session, and the plugin's own code has begun."""
@@ -103,12 +105,11 @@ class Trial:
         desk = self._desk
         driver = desk.upstreams.driver(self.route.upstream)
         account = desk.upstreams.account(self.lease.token)
-        session = await self._stack.enter_async_context(
-            driver.session(account, self.route.wire, self._line())
-        )
+        entering = driver.session(account, self.route.wire, self._line())
+        session = await entering.__aenter__()
+        self._entered = entering
         self._acting = True
         self.events = self._call.send(session)
-        self._stack.push_async_callback(self.events.aclose)
         async for event in self.events:
             if isinstance(event, Started):
                 self.started = event
@@ -207,7 +208,7 @@ class Trial:
         began_at = self._desk.clock.monotonic()
         with anyio.move_on_after(CLOSE_S, shield=True) as scope:
             try:
-                await self._stack.aclose()
+                await self._leave()
             except Exception as error:  # noqa: BLE001 - fence: a driver's clean-up, the call is over
                 self._log_close(type(error).__name__)
         if scope.cancelled_caught:
@@ -218,6 +219,23 @@ class Trial:
     def _at_fault(self) -> str:
         """Name the plugin whose code was running: the upstream's until there is a session."""
         return self._plugin if self._acting else self._desk.upstreams.plugin_of(self.route.upstream)
+
+    async def _leave(self) -> None:
+        """End the generator, then the session, which is told what went wrong with the former.
+
+        The session refers to this attempt: were it kept, both would wait for the collector.
+        """
+        entered, self._entered = self._entered, None
+        if entered is None:
+            return
+        try:
+            if self.events is not None:
+                await self.events.aclose()
+        except BaseException:
+            if not await entered.__aexit__(*sys.exc_info()):
+                raise
+        else:
+            await entered.__aexit__(None, None, None)
 
     def _log_close(self, problem: str) -> None:
         self._desk.log.warning(
@@ -243,7 +261,6 @@ class Trial:
 
     def _on_sent(self) -> None:
         self._sent = True
-        self._desk.home.sent(self.lease)
 
     def _on_learned(self, facts: AccountFacts) -> None:
         if self.settled is None:

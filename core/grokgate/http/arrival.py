@@ -54,6 +54,14 @@ def may_have_body(scope: HTTPScope) -> bool:
     return length != b"0"
 
 
+def announced_size(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
+    """Return how many bytes the body of a request will have; None: its head does not say."""
+    for name, value in headers:
+        if name == b"content-length":
+            return int(value) if value.isdigit() else None
+    return None
+
+
 class BodyBudget:
     """Bytes of bodies held by all requests together."""
 
@@ -74,6 +82,9 @@ class BodyBudget:
 class Arrival:
     """The ``receive`` of one request: bounds its body in size and in pauses.
 
+    A body is complete with its last announced byte: the server would say so in a message of its
+    own, and each one is a trip between threads.
+
     Raises from ``receive``:
         InvalidRequest: The client left within the body, or its framing is broken.
         BodyTooLarge: More arrived than ``state["body_limit"]``.
@@ -82,11 +93,18 @@ class Arrival:
     """
 
     def __init__(
-        self, receive: Receive, state: dict[str, Any], *, budget: BodyBudget, idle_s: float
+        self,
+        receive: Receive,
+        state: dict[str, Any],
+        *,
+        announced: int | None = None,
+        budget: BodyBudget,
+        idle_s: float,
     ) -> None:
         self._receive = receive
         self._state = state
         self._budget = budget
+        self._announced = announced
         self._idle_s = idle_s
         self._size = 0
         self._held = 0
@@ -103,6 +121,9 @@ class Arrival:
             raise RequestTimeout from None
         if message["type"] == "http.disconnect":
             raise InvalidRequest("The request body ended early.")
+        self._size += len(message["body"])
+        if self._size == self._announced:
+            message["more_body"] = False
         self._complete = self._state["body_read"] = not message["more_body"]
         self._count(len(message["body"]))
         return message
@@ -115,7 +136,6 @@ class Arrival:
     def _count(self, size: int) -> None:
         if not size:
             return
-        self._size += size
         if self._size > self._state.get("body_limit", 0):
             raise BodyTooLarge
         if not self._state.get("spooled", False):

@@ -67,7 +67,7 @@ def strict_json(*, strict_params: Callable[[], bool]) -> type["StrictJson"]:
     Args:
         strict_params: Whether ignored and unknown fields are refused now.
     """
-    namespace = {"readers": {}, "strict_params": staticmethod(strict_params)}
+    namespace = {"readers": {}, "by_handler": {}, "strict_params": staticmethod(strict_params)}
     return type("StrictJson", (StrictJson,), namespace)
 
 
@@ -76,20 +76,29 @@ class StrictJson(AbstractDTO[Any]):
 
     config = DTOConfig()
     readers: ClassVar[dict[str, "BodyReader"]]
+    """By the id of a handler, which is all that is known of it when they are made."""
+    by_handler: ClassVar[dict[BaseRouteHandler, "BodyReader"]]
     strict_params: Callable[[], bool]
 
     def decode_bytes(self, value: bytes) -> Any:
         """Decode a JSON body."""
         connection = self.asgi_connection
-        reader = self.readers[connection.route_handler.handler_id]
+        reader = self._reader(connection.route_handler)
         data, ignored = reader.read(value, strict=self.strict_params())
         connection.scope["state"]["ignored"] = ignored
         return data
 
     def decode_builtins(self, value: Mapping[str, Any]) -> Any:
         """Decode a form, whose values are all texts or files and therefore converted."""
-        reader = self.readers[self.asgi_connection.route_handler.handler_id]
-        return reader.convert(value)
+        return self._reader(self.asgi_connection.route_handler).convert(value)
+
+    @classmethod
+    def _reader(cls, handler: BaseRouteHandler) -> "BodyReader":
+        """Return the decoder of a handler's body; Litestar composes an id anew each time."""
+        reader = cls.by_handler.get(handler)
+        if reader is None:
+            reader = cls.by_handler[handler] = cls.readers[handler.handler_id]
+        return reader
 
     @classmethod
     def create_for_field_definition(

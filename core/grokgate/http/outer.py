@@ -18,12 +18,18 @@ from typing import Any
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from grokgate.errors import CsrfFailed, GatewayError, InternalError, Overloaded
 from grokgate.http import cors
 from grokgate.http.accounting import PROBES, Accounting, LogRules, RequestMetrics
-from grokgate.http.arrival import BODY_IDLE_S, Arrival, BodyBudget, head_fault
+from grokgate.http.arrival import (
+    BODY_IDLE_S,
+    Arrival,
+    BodyBudget,
+    announced_size,
+    head_fault,
+)
 from grokgate.http.departure import Departure
 from grokgate.http.errors import family_of, is_admin, render
 from grokgate.http.limits import Turnstile
@@ -125,14 +131,24 @@ class Outer:
         }
         reply = Departure(send, scope, path=path, granted=self._granted(scope))
         tally = Tally(request_id=request_id)
-        with bound_contextvars(request_id=request_id), tallying(tally):
-            try:
-                await self._serve(scope, receive, reply, counted=path not in PROBES)
-            finally:
-                admitted = scope["state"].get("admitted")
-                if admitted is not None and self._turnstile is not None:
-                    self._turnstile.leave(admitted)
-                self._accounting.request(scope, reply, tally)
+        bound = bind_contextvars(request_id=request_id)
+        try:
+            with tallying(tally):
+                await self._tell(scope, receive, reply, tally)
+        finally:
+            reset_contextvars(**bound)
+
+    async def _tell(
+        self, scope: HTTPScope, receive: Receive, reply: Departure, tally: Tally
+    ) -> None:
+        """Serve one request, and tell of it when all is over."""
+        try:
+            await self._serve(scope, receive, reply, counted=scope["path"] not in PROBES)
+        finally:
+            admitted = scope["state"].get("admitted")
+            if admitted is not None and self._turnstile is not None:
+                self._turnstile.leave(admitted)
+            self._accounting.request(scope, reply, tally)
 
     async def _serve(
         self, scope: HTTPScope, receive: Receive, reply: Departure, *, counted: bool
@@ -178,7 +194,13 @@ class Outer:
 
     async def _run(self, scope: HTTPScope, receive: Receive, reply: Departure) -> None:
         state = scope["state"]
-        arrival = Arrival(receive, state, budget=self._budget, idle_s=self._body_idle_s)
+        arrival = Arrival(
+            receive,
+            state,
+            announced=announced_size(scope["headers"]),
+            budget=self._budget,
+            idle_s=self._body_idle_s,
+        )
         try:
             await self.app(scope, arrival, reply)
         except Exception as error:  # noqa: BLE001 - the outermost fence

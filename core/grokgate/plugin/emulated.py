@@ -10,6 +10,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Self, TypeAlias
 
 from msgspec import structs
@@ -123,13 +124,13 @@ class Emulated:
         self._to_call = to_call
         self._prompt = prompt
         self._wanted = wanted
+        self._asking = _Asking(wanted)
         self._clock = clock
         self._id_prefix = id_prefix
         self._began_at = clock.monotonic()
-        self._native: frozenset[str] = frozenset()
         self._finished: Finished | None = None
         self._closed = False
-        self._events = self._read()
+        self._events = None if wanted.is_plain else self._read()
 
     @property
     def started(self) -> Started | None:
@@ -143,7 +144,7 @@ class Emulated:
 
     def first_call(self) -> Call:
         """Make the call to open first."""
-        return self._to_call(self._send(self._prompt))
+        return self._to_call(self._asking.with_prompt(self._prompt))
 
     def begin(self, exchange: Exchange) -> None:
         """Read from *exchange*, the first call's."""
@@ -151,7 +152,7 @@ class Emulated:
 
     def __aiter__(self) -> AsyncIterator[Event]:
         """Return the source of the events."""
-        return aiter(self._exchange) if self._wanted.is_plain else self._events
+        return aiter(self._exchange) if self._events is None else self._events
 
     async def __anext__(self) -> Event:
         """Return the next event."""
@@ -169,6 +170,8 @@ class Emulated:
         """End the call that is being read; safe to call twice."""
         self._closed = True
         await self._exchange.aclose()
+        if self._events is None:
+            return
         with suppress(RuntimeError):  # another task waits for an event and is about to get the end
             await self._events.aclose()
 
@@ -229,7 +232,7 @@ class Emulated:
             return None
 
     async def _second(self, prompt: Conversation, most: int | None) -> Turn:
-        call = self._in_time(self._to_call(self._send(prompt)))
+        call = self._in_time(self._to_call(self._asking.with_prompt(prompt)))
         self._exchange = exchange = await self._dispatcher.open(call)
         self.further_input += estimate_prompt(prompt) + self._wanted.units
         turn = self._turn(most)
@@ -251,16 +254,26 @@ class Emulated:
         return structs.replace(call, timeout_s=left)
 
     def _turn(self, most: int | None) -> Turn:
-        return Turn(self._wanted, self._native, most=most, id_prefix=self._id_prefix)
+        return Turn(self._wanted, self._asking.native, most=most, id_prefix=self._id_prefix)
 
-    def _send(self, prompt: Conversation) -> Send:
-        def send(session: UpstreamSession) -> AsyncGenerator[Event, None]:
-            self._native = session.native
-            return session.converse(self._asked(prompt, session.native))
 
-        return send
+class _Asking:
+    """Sends prompts, with what is wanted as far as the upstream cannot do it by itself.
 
-    def _asked(self, prompt: Conversation, native: frozenset[str]) -> Conversation:
-        if self._wanted.is_plain:
-            return prompt
-        return to_upstream(prompt, self._wanted, native)
+    Apart from `Emulated`, which refers to the exchange, and so to the call and to what sends it:
+    objects that refer to each other wait for the collector, with whatever the prompt holds.
+    """
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self.native: frozenset[str] = frozenset()
+        """What the session that was asked last can do by itself."""
+
+    def with_prompt(self, prompt: Conversation) -> Send:
+        return partial(self._send, prompt)
+
+    def _send(self, prompt: Conversation, session: UpstreamSession) -> AsyncGenerator[Event, None]:
+        self.native = session.native
+        if not self._wanted.is_plain:
+            prompt = to_upstream(prompt, self._wanted, session.native)
+        return session.converse(prompt)

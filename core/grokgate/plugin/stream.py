@@ -165,8 +165,11 @@ class _Timer:
         self._changed_at = self._loop.time()
 
     def stop(self) -> None:
+        """Let go of the stream, too, for it refers to this timer."""
+        self._silent = self._stalled = _nothing
         if self._handle is not None:
             self._handle.cancel()
+            self._handle = None
 
     def _fire(self) -> None:
         waited = self._loop.time() - self._changed_at
@@ -211,6 +214,8 @@ class _Delivery:
         self._room = asyncio.Event()
         self._reading = anyio.CancelScope()
         self._stopped_by: GatewayError | None = None
+        self._pulling = False
+        """The reader has let others run, and the source may have more at hand."""
         self._ended = False
         self._closed = False
 
@@ -220,14 +225,17 @@ class _Delivery:
         streams: OpenStreams | None = self._state.get("streams")
         if streams is not None and not self._ends_itself:
             streams.add(self)
+        watching = anyio.CancelScope()
         try:
             async with anyio.create_task_group() as group:
                 abandon = group.cancel_scope.cancel
                 self._timer.start(silent=self._keep_alive, stalled=abandon)
                 group.start_soon(self._read)
-                group.start_soon(_watch, receive, abandon)
+                group.start_soon(_watch, receive, abandon, watching)
                 await self._write(send)
-                abandon()
+                # Not the group: a task of it that ends as cancelled keeps what it refers to, until
+                # the collector comes.
+                watching.cancel()
         finally:
             self._timer.stop()
             if streams is not None:
@@ -266,8 +274,15 @@ class _Delivery:
                 self._room.clear()
                 await self._room.wait()
             elif events % EVENTS_PER_TURN == 0:
-                await asyncio.sleep(0)
+                await self._let_others_run()
         self._put_all((*self._finish(), self._terminator))
+
+    async def _let_others_run(self) -> None:
+        self._pulling = True
+        try:
+            await asyncio.sleep(0)
+        finally:
+            self._pulling = False
 
     def _fail(self, error: GatewayError) -> None:
         self._state["error_code"] = error.code
@@ -276,17 +291,15 @@ class _Delivery:
 
     def _put_all(self, frames: Iterable[bytes]) -> None:
         for frame in frames:
-            self._put(frame)
-
-    def _put(self, frame: bytes) -> None:
-        if frame:
-            self._unsent.append(frame)
-            self._unsent_bytes += len(frame)
+            if frame:
+                self._unsent.append(frame)
+                self._unsent_bytes += len(frame)
+        if self._unsent:
             self._ready.set()
 
     def _keep_alive(self) -> None:
         if not self._unsent and not self._ended:
-            self._put(self._timer.ping)
+            self._put_all((self._timer.ping,))
 
     async def _write(self, send: Send) -> None:
         """Send what is ready, until the reader is done and the buffer empty."""
@@ -298,6 +311,8 @@ class _Delivery:
             await self._send(send, b"", more=True)
         while self._unsent or not self._ended:
             await self._ready.wait()
+            while self._pulling:  # noqa: ASYNC110 - a turn of the loop each, until it is known
+                await asyncio.sleep(0)  # what else arrived together, and goes out together
             for body in self._writes():
                 self._room.set()
                 await self._send(send, body, more=True)
@@ -312,6 +327,11 @@ class _Delivery:
 
     def _writes(self) -> Iterator[bytes]:
         """Take what is unsent as writes of whole frames."""
+        if self._unsent_bytes <= WRITE_BYTES and self._unsent:
+            together = b"".join(self._unsent)
+            self._unsent.clear()
+            self._unsent_bytes = 0
+            yield together
         while self._unsent:
             batch = [self._unsent.popleft()]
             size = len(batch[0])
@@ -333,9 +353,14 @@ class _Delivery:
                 self._state["exception"] = error
 
 
-async def _watch(receive: Receive, gone: Callable[[], None]) -> None:
+async def _watch(receive: Receive, gone: Callable[[], None], watching: anyio.CancelScope) -> None:
     """Call *gone* when the client has left, or its connection is of no more use."""
-    with suppress(GatewayError):
+    with watching, suppress(GatewayError):
         while (await receive())["type"] != "http.disconnect":
             pass
-    gone()
+    if not watching.cancelled_caught:
+        gone()
+
+
+def _nothing() -> None:
+    pass

@@ -1,6 +1,7 @@
 """Inserts that meet a row of the same primary key, in the words of the database at hand."""
 
 from collections.abc import Collection
+from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from sqlalchemy import Table
@@ -28,7 +29,13 @@ def upsert(
         replace: Columns that get the new value.
         add: Columns to which the new value is added.
     """
-    statement = _insert(connection, table)
+    return _made(connection.dialect.name, table, tuple(replace), tuple(add))
+
+
+@cache
+def _made(dialect: str, table: Table, replace: tuple[str, ...], add: tuple[str, ...]) -> Upsert:
+    """Make a statement once: it is a second table of columns, which only the collector removes."""
+    statement = _insert(dialect, table)
     replaced = {name: statement.excluded[name] for name in replace}
     added = {name: table.c[name] + statement.excluded[name] for name in add}
     return statement.on_conflict_do_update(
@@ -36,8 +43,8 @@ def upsert(
     )
 
 
-def _insert(connection: AsyncConnection, table: Table) -> Upsert:
-    if connection.dialect.name == "sqlite":
+def _insert(dialect: str, table: Table) -> Upsert:
+    if dialect == "sqlite":
         return sqlite.insert(table)
     # Takes 50 ms to import, and most installations have no use for it.
     from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - see above

@@ -164,14 +164,17 @@ class Answer:
         for piece in pieces:
             if isinstance(piece, str):
                 self._visible(piece)
-                self._last_cited = None if piece.strip() else self._last_cited
+                if self._last_cited is not None and piece.strip():
+                    self._last_cited = None
             elif piece.tag == _RENDER:
                 self._render(piece.markup)
 
     def _visible(self, text: str) -> None:
-        self.spoke = True
+        if not self.spoke:
+            self.start()
+            self.spoke = self._output = True
         self._length += len(text)
-        self._emit(TextDelta(text=text))
+        self._events.append(TextDelta(text=text))
 
     def _render(self, markup: str) -> None:
         card = self._cards.find(markup)

@@ -201,7 +201,14 @@ class ChatDecoder:
         if reply.streaming_video_generation_response is not None:
             news = reply.streaming_video_generation_response
             self._answer.made(self._answer.film.streamed(news))
-        self._search_results(reply)
+        if (
+            reply.web_search_results is not None
+            or reply.cited_web_search_results is not None
+            or reply.x_search_results is not None
+            or reply.xposts is not None
+            or reply.cited_xposts is not None
+        ):
+            self._search_results(reply)
 
     def _search_results(self, reply: _Reply) -> None:
         for results in (reply.web_search_results, reply.cited_web_search_results):

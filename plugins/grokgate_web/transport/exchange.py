@@ -184,20 +184,22 @@ class Exchange:
         return len(line)
 
     def _on_data(self, piece: bytes) -> int:
-        if self._full():
+        size = len(piece)
+        if self._held >= MAX_HELD or len(self._pieces) >= _MAX_PIECES:
             if "content-encoding" not in self.headers:
                 self._paused = True
                 return CURL_WRITEFUNC_PAUSE
             self._pause_soon()
-        self._total += len(piece)
+        self._total += size
         if self._total > self._max_bytes or self._held > MAX_BURST:
             self._broken = TransportError("too_large")
             self._wake()
             return CURL_WRITEFUNC_ERROR
         self._pieces.append(piece)
-        self._held += len(piece)
-        self._wake()
-        return len(piece)
+        self._held += size
+        if self._waiter is not None:
+            self._wake()
+        return size
 
     def _full(self) -> bool:
         return self._held >= MAX_HELD or len(self._pieces) >= _MAX_PIECES

@@ -88,8 +88,8 @@ async def delete_response(
     ctx: Ctx[ResponsesSettings], caller: CurrentCaller, response_id: FromPath[str]
 ) -> DeletedResponse:
     """Delete a response; one that is being made is cancelled first."""
-    await find_record(ctx, response_id, owner=caller.key_id)
-    await stop(ctx, response_id, owner=caller.key_id)
+    record = await find_record(ctx, response_id, owner=caller.key_id)
+    await stop(ctx, record, owner=caller.key_id)
     await StoredTurns(ctx).delete(response_id, owner=caller.key_id)
     return DeletedResponse(id=response_id)
 
@@ -102,7 +102,7 @@ async def cancel_response(
     record = await find_record(ctx, response_id, owner=caller.key_id)
     if not record.response.background:
         raise InvalidRequest("Only a response made in the background can be cancelled.")
-    await stop(ctx, response_id, owner=caller.key_id)
+    await stop(ctx, record, owner=caller.key_id)
     return in_full((await find_record(ctx, response_id, owner=caller.key_id)).response)
 
 
@@ -149,7 +149,7 @@ async def find_record(
         raise ObjectNotFound("No such response.", code="response_not_found")
     if recording is not None:
         return structs.replace(record, response=recording.response())
-    return settled(record)
+    return await settled(ctx, record, owner=owner)
 
 
 def page(items: Sequence[Item], *, after: str | None, limit: int) -> ItemList:

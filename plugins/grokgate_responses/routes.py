@@ -40,7 +40,7 @@ async def create_response(
     _tell_ignored(request, asked.ignored)
     if data.background:
         recording = await start(ctx, caller, asked, history)
-        return followed(ctx, recording) if data.stream else recording.response()
+        return followed(ctx, recording) if data.stream else await recording.accepted()
     turn = await Turn.open(ctx, caller, asked, history, keeper, streamed=bool(data.stream))
     if data.stream:
         return _stream(turn, keepalive_s=ctx.shared.grok.sse_keepalive_sec)

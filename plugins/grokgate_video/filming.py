@@ -17,8 +17,17 @@ from msgspec.structs import replace
 
 from grokgate.errors import GatewayError, InternalError, Overloaded, StoreUnavailable
 from grokgate.plugin import Caller, Offer, PluginContext
+from grokgate.plugin import Job as Running
 from grokgate.plugin.media import Plan, VideoMade, VideoWish, open_video
-from grokgate_video.record import KEPT_S, Job, completed, failed, interrupted, moved
+from grokgate_video.record import (
+    KEPT_S,
+    UNDER_WAY,
+    Job,
+    completed,
+    failed,
+    interrupted,
+    moved,
+)
 from grokgate_video.store import KIND, StoredJobs
 
 _STEP: Final = 10
@@ -77,7 +86,7 @@ class Filming:
         return self._accepted
 
     def drop(self) -> None:
-        """Take the cancellation that comes now for a deletion: nothing is kept any more."""
+        """Take the cancellation that comes now for a deletion: nothing is left of the job."""
         self._dropped = True
 
     async def __call__(self) -> None:
@@ -139,6 +148,7 @@ class Filming:
 
     async def _stop(self) -> None:
         if self._dropped:
+            await self._withdraw()
             return
         if not self._begun:
             self._refusal = Overloaded("The gateway is shutting down.")
@@ -157,7 +167,7 @@ class Filming:
 
     async def _withdraw(self) -> None:
         with suppress(StoreUnavailable):
-            await self._jobs.remove(self.job)
+            await self._jobs.remove(self.ending or self.job)
 
 
 async def begin(
@@ -171,7 +181,7 @@ async def begin(
         GatewayError: It cannot be kept, run or served; nothing is left of it.
     """
     filming = Filming(ctx, caller, offer, wish, job)
-    running = ctx.jobs.start(KIND, job.id, filming, owner=caller.key_id)
+    running = _start(ctx, filming, owner=caller.key_id)
     try:
         return await filming.accepted()
     except asyncio.CancelledError:
@@ -190,13 +200,14 @@ async def complete(
         GatewayError: There is no video; nothing is left of the job.
     """
     filming = Filming(ctx, caller, offer, wish, job)
-    running = ctx.jobs.start(KIND, job.id, filming, owner=caller.key_id)
+    running = _start(ctx, filming, owner=caller.key_id)
     try:
         await filming.accepted()
         await running.wait()
     except asyncio.CancelledError:
         with anyio.move_on_after(_LEAVING_S, shield=True), suppress(StoreUnavailable):
-            await remove(ctx, filming.ending or filming.job, owner=caller.key_id)
+            await ctx.jobs.cancel(KIND, job.id, owner=caller.key_id)
+            await StoredJobs(ctx, caller.key_id).remove(filming.ending or filming.job)
         raise
     if filming.ending is not None and filming.ending.video is not None:
         return filming.ending
@@ -206,12 +217,17 @@ async def complete(
 
 
 async def remove(ctx: PluginContext[Any], job: Job, *, owner: str) -> None:
-    """Forget a job and its files; one under way is cancelled first."""
+    """Forget a job and its files; one under way is cancelled first.
+
+    Raises:
+        StoreUnavailable: It is still there, or its process does not answer.
+    """
     jobs = StoredJobs(ctx, owner)
-    running = ctx.jobs.find(KIND, job.id, owner=owner)
-    if running is not None and isinstance(running.work, Filming):
-        running.work.drop()
-        running.cancel()
-        await running.wait()
-        job = running.work.ending or running.work.job
+    if job.status in UNDER_WAY:
+        await ctx.jobs.cancel(KIND, job.id, owner=owner)
+        job = await jobs.newest(job)  # it may have been completed meanwhile
     await jobs.remove(job)
+
+
+def _start(ctx: PluginContext[Any], filming: Filming, *, owner: str) -> Running:
+    return ctx.jobs.start(KIND, filming.job.id, filming, owner=owner, on_cancel=filming.drop)

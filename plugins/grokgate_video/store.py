@@ -1,7 +1,7 @@
 """Where video jobs are kept: found by the key that made them alone, and gone a day after their end.
 
-A job that is under way is asked for its own state; its end is read here, as it was kept. One that
-is kept as under way while nobody works on it was cut off by the end of a process.
+A job that is under way in this process is asked for its own state; otherwise it stands as it was
+kept last. One that is kept as under way, but goes on nowhere, was cut off by the end of a process.
 """
 
 import re
@@ -69,6 +69,11 @@ class StoredJobs:
             raise not_found()
         return await self._as_it_stands(kept)
 
+    async def newest(self, job: Job) -> Job:
+        """Return *job*, which nobody works on any more, as it was kept last."""
+        kept = await self._ctx.objects.get(job.id, owner=self._owner)
+        return job if kept is None else msgspec.json.decode(kept, type=Job)
+
     async def page(
         self, *, limit: int, order: Literal["asc", "desc"] = "desc", after: str | None = None
     ) -> list[Job]:
@@ -103,9 +108,10 @@ class StoredJobs:
         running = self._running(kept.id)
         if running is not None or kept.status not in UNDER_WAY:
             return running or kept
+        if await self._ctx.jobs.goes_on(KIND, kept.id, owner=self._owner):
+            return kept
         # It may have ended since it was read; then its end was kept before that.
-        newest = await self._ctx.objects.get(kept.id, owner=self._owner)
-        return interrupted(kept if newest is None else msgspec.json.decode(newest, type=Job))
+        return interrupted(await self.newest(kept))
 
     def _running(self, job_id: str) -> Job | None:
         """Return a job that somebody works on, as it stands."""

@@ -1,4 +1,5 @@
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import anyio
@@ -6,8 +7,9 @@ import pytest
 from structlog.testing import CapturingLogger
 
 from grokgate.drain import Drain
-from grokgate.errors import Overloaded
+from grokgate.errors import Overloaded, StoreUnavailable
 from grokgate.jobs import MOST, JobEnd, Jobs
+from grokgate.testing import OtherProcess
 
 pytestmark = pytest.mark.anyio
 
@@ -19,7 +21,13 @@ class Kit:
         self.drain = Drain(grace_s=lambda: grace_s)
         self.faults: list[str] = []
         self.log = CapturingLogger()
-        self.jobs = Jobs(self.drain, on_fault=self.faults.append, log=self.log, ending_s=ending_s)
+        self.jobs = Jobs(
+            self.drain,
+            on_fault=self.faults.append,
+            log=self.log,
+            ending_s=ending_s,
+            answer_s=0.01,
+        )
         self.plugin = self.jobs.for_plugin("notes")
 
 
@@ -269,3 +277,69 @@ async def test_observer_that_fails_ends_no_job() -> None:
 
     assert second.states == ["running", "done"]
     assert [call.args for call in kit.log.calls] == [("job_observer_failed",)] * 2
+
+
+async def test_job_goes_on_while_it_runs() -> None:
+    kit, work = Kit(), Work()
+    async with kit.jobs.accepting():
+        job = kit.plugin.start("reply", "a", work, owner="k1")
+        during = await kit.plugin.goes_on("reply", "a", owner="k1")
+        foreign = await kit.plugin.goes_on("reply", "a", owner="k2")
+        work.go.set()
+        await job.wait()
+
+    assert (during, foreign) == (True, False)
+    assert not await kit.plugin.goes_on("reply", "a", owner="k1")
+
+
+async def test_owner_cancels_by_name_and_the_work_knows_why() -> None:
+    kit, work = Kit(), Work()
+    async with kit.jobs.accepting():
+        wish = partial(work.states.append, "unwanted")
+        kit.plugin.start("reply", "a", work, owner="k1", on_cancel=wish)
+        await anyio.lowlevel.checkpoint()
+        await kit.plugin.cancel("reply", "a", owner="k1")
+
+        assert work.states == ["running", "unwanted", "cancelled"]
+
+
+async def test_end_of_the_process_is_no_wish_of_the_owner() -> None:
+    kit, work = Kit(), Work()
+    async with kit.jobs.accepting():
+        wish = partial(work.states.append, "unwanted")
+        kit.plugin.start("reply", "a", work, owner="k1", on_cancel=wish)
+        await anyio.lowlevel.checkpoint()
+        kit.drain.cut.set()
+
+    assert work.states == ["running", "cancelled"]
+
+
+async def test_job_elsewhere_goes_on_until_it_is_cancelled() -> None:
+    kit = Kit()
+    other = OtherProcess(kit.jobs, "k1")
+    other.start("notes", "reply", "a")
+    before = await kit.plugin.goes_on("reply", "a", owner="k1")
+    await kit.plugin.cancel("reply", "a", owner="k1")
+
+    assert (before, other.asked) == (True, ["a"])
+    assert not await kit.plugin.goes_on("reply", "a", owner="k1")
+    assert kit.plugin.find("reply", "a", owner="k1") is None
+
+
+async def test_deaf_process_is_asked_again_then_refused() -> None:
+    kit = Kit()
+    other = OtherProcess(kit.jobs, "k1")
+    other.start("notes", "reply", "a", deaf=True)
+    with pytest.raises(StoreUnavailable) as refused:
+        await kit.plugin.cancel("reply", "a", owner="k1")
+
+    assert refused.value.code == "runtime_store_unavailable"
+    assert len(other.asked) > 1
+
+
+async def test_cancelling_what_runs_nowhere_does_nothing() -> None:
+    kit = Kit()
+    other = OtherProcess(kit.jobs, "k1")
+    await kit.plugin.cancel("reply", "a", owner="k1")
+
+    assert other.asked == []

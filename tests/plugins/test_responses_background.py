@@ -14,8 +14,8 @@ from grokgate.testing import FakeUpstream, RunningGateway, running_gateway
 from grokgate.upstream import Kind
 from grokgate_responses.answer.encode import Emitted
 from grokgate_responses.answer.objects import ResponseObject
-from grokgate_responses.kept.background import Recording
 from grokgate_responses.kept.keeper import StoredTurns
+from grokgate_responses.kept.recording import Recording
 from grokgate_responses.kept.records import Record
 from plugins.responses_world import PATH, Held, ask, response, says, settled, until
 

@@ -40,6 +40,9 @@ class Ending:
     def find(self, *_: Any, **__: Any) -> None:
         """Nobody works on it any more."""
 
+    async def goes_on(self, *_: Any, **__: Any) -> bool:
+        return False
+
     async def page(self, **_: Any) -> list[bytes]:
         return [msgspec.json.encode(self._before)]
 

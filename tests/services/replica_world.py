@@ -7,11 +7,13 @@ from typing import Any
 
 import anyio
 import httpx
+from redis import Redis
 
 from e2e.probe import Probe, probe
 from grokgate.admin.mounting import BASE as ADMIN
 from grokgate.sandbox import Sandbox
 from grokgate.upstream import Secret
+from services.valkey import ValkeyServer
 
 PASSWORD = "a password of the operator"
 FOLLOWED_S = 2.0
@@ -48,25 +50,36 @@ class Replicas:
         self._key: bytes | None = None
 
     @asynccontextmanager
-    async def run(self, name: str) -> AsyncIterator[Probe]:
-        """Run the replica *name*; all have the key that the first one made."""
+    async def run(
+        self, name: str, variables: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Probe]:
+        """Run the replica *name*; all have the key that the first one made.
+
+        Args:
+            name: Of its folder.
+            variables: Of the environment, besides those of all replicas.
+        """
         folder = self._folder / name
         (folder / "data").mkdir(parents=True, exist_ok=True)
         if self._key is not None:
             (folder / _KEY_FILE).write_bytes(self._key)
-        running = probe(folder, self._environ, sandbox=self.sandbox, variables=self._variables)
+        all_variables = {**self._variables, **(variables or {})}
+        running = probe(folder, self._environ, sandbox=self.sandbox, variables=all_variables)
         async with running as replica:
             self._key = (folder / _KEY_FILE).read_bytes()
             yield replica
 
 
 class Pair:
-    """Two replicas, and an operator who is logged in to the first."""
+    """Two replicas, an operator who is logged in to the first, and what makes further ones."""
 
-    def __init__(self, one: Probe, two: Probe, operator: httpx.AsyncClient) -> None:
+    def __init__(
+        self, one: Probe, two: Probe, operator: httpx.AsyncClient, replicas: Replicas
+    ) -> None:
         self.one = one
         self.two = two
         self.operator = operator
+        self.replicas = replicas
 
     @property
     def both(self) -> Sequence[Probe]:
@@ -87,6 +100,26 @@ async def knows(replica: Probe, tokens: Sequence[str]) -> None:
         return {name for name, row in rows.items() if row["state"]["last_sync_at_ms"]}
 
     await replica.becomes({token[-6:] for token in tokens}, asked, within_s=10)
+
+
+async def film(replica: Probe, prompt: str) -> str:
+    """Have a video made; returns the path of its job."""
+    reply = await replica.http.post("/v1/videos", json={"prompt": prompt})
+    assert reply.status_code == httpx.codes.OK, reply.text
+    return f"/v1/videos/{reply.json()['id']}"
+
+
+async def look_at_film(replica: Probe, path: str) -> str:
+    """Return how far a video is."""
+    return str((await replica.http.get(path)).json()["status"])
+
+
+def forget_the_dead(valkey: ValkeyServer) -> None:
+    """Let the time pass after which what a dead replica did is over; the others do nothing now."""
+    with Redis.from_url(valkey.url, decode_responses=True) as client:
+        (name,) = client.keys("*:going-on")
+        client.delete(name)
+        client.hset(f"{name}-told", "since", 0)
 
 
 @asynccontextmanager

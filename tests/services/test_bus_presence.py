@@ -25,6 +25,7 @@ pytestmark = pytest.mark.anyio
 HELD_S = 1.5
 ID = JobId(plugin="video", kind="film", key="video_1", owner="key_1")
 GOING_ON = "grokgate:{test}:going-on"
+TOLD = f"{GOING_ON}-told"
 
 
 @pytest.fixture(scope="module")
@@ -40,17 +41,20 @@ async def client(valkey_server: ValkeyServer) -> AsyncIterator[Redis]:
         yield client
 
 
-Begin: TypeAlias = Callable[[], AbstractAsyncContextManager[Jobs]]
+Begin: TypeAlias = Callable[..., AbstractAsyncContextManager[Jobs]]
 
 
 @pytest.fixture
 def process(valkey_server: ValkeyServer, client: Redis) -> Begin:
-    """Runs the jobs of one process, on a server that *client* has emptied."""
-    del client
+    """Runs the jobs of one process, on a server that *client* has emptied and told of nothing."""
     address, log, rng = Secret(valkey_server.url), CapturingLogger(), random.Random(1)
 
     @asynccontextmanager
-    async def running() -> AsyncIterator[Jobs]:
+    async def running(*, doubting: bool = False) -> AsyncIterator[Jobs]:
+        if not doubting:
+            now_s, more_us = await client.time()
+            told = 1000 * now_s + more_us // 1000
+            await client.hset(TOLD, mapping={"since": 0, "told": told})
         bus = RedisBus(address, "test", log=log, rng=rng)
         presence = RedisPresence(address, "test", rng=rng, held_s=HELD_S)
         jobs = Jobs(Drain(grace_s=lambda: 60.0), on_fault=lambda _: None, log=log)
@@ -69,8 +73,12 @@ def process(valkey_server: ValkeyServer, client: Redis) -> Begin:
     return running
 
 
-async def becomes(jobs: Jobs, wanted: bool) -> None:  # noqa: FBT001 - what is wanted
-    with anyio.fail_after(5):
+async def becomes(
+    jobs: Jobs,
+    wanted: bool,  # noqa: FBT001 - what is wanted
+    within_s: float = 5,
+) -> None:
+    with anyio.fail_after(within_s):
         while await jobs.goes_on(ID) != wanted:  # noqa: ASYNC110 - nobody announces it
             await anyio.sleep(0.01)
 
@@ -103,11 +111,67 @@ async def test_job_is_cancelled_from_another_process(process: Begin) -> None:
     async with process() as one, process() as two:
         job = one.start(ID, anyio.sleep_forever)
         await becomes(two, wanted=True)
-        two.cancel(ID)
+        with anyio.fail_after(5):
+            await two.cancel(ID)
+
+            await job.wait()
+        assert not await two.goes_on(ID)
+
+
+async def test_job_is_told_why_it_is_cancelled(process: Begin) -> None:
+    told: list[str] = []
+    async with process() as one, process() as two:
+        one.start(ID, anyio.sleep_forever, on_cancel=lambda: told.append("wanted"))
+        await becomes(two, wanted=True)
+        with anyio.fail_after(5):
+            await two.cancel(ID)
+
+    assert told == ["wanted"]
+
+
+async def test_others_know_of_a_job_before_it_works(process: Begin) -> None:
+    known: list[bool] = []
+    async with process() as one, process() as two:
+
+        async def work() -> None:
+            known.append(await two.goes_on(ID))
 
         with anyio.fail_after(5):
-            await job.wait()
-        await becomes(two, wanted=False)
+            await one.start(ID, work).wait()
+
+    assert known == [True]
+
+
+async def test_emptied_server_ends_nothing_for_a_while(process: Begin, client: Redis) -> None:
+    async with process() as jobs:
+        await becomes(jobs, wanted=False)
+        await client.flushall()
+        assert await jobs.goes_on(ID)
+        await becomes(jobs, wanted=False)
+
+
+async def test_server_that_was_told_nothing_ends_nothing_for_a_while(
+    process: Begin, client: Redis
+) -> None:
+    async with process() as jobs:
+        await becomes(jobs, wanted=False)
+        late = float(await client.hget(TOLD, "told") or 0) - 1000 * HELD_S
+        await client.hset(TOLD, "told", late)
+        assert await jobs.goes_on(ID)
+        await becomes(jobs, wanted=False)
+
+
+async def test_what_ended_is_known_even_then(process: Begin) -> None:
+    async with process(doubting=True) as one, process(doubting=True) as two:
+        with anyio.fail_after(5):
+            await one.start(ID, anyio.lowlevel.checkpoint).wait()
+        await becomes(two, wanted=False, within_s=HELD_S / 2)
+
+
+async def test_first_process_ends_nothing_for_a_while(process: Begin) -> None:
+    async with process(doubting=True) as jobs:
+        assert await jobs.goes_on(ID)
+        await becomes(jobs, wanted=False)
 
 
 async def test_job_of_a_dead_process_is_over_after_a_while(process: Begin, client: Redis) -> None:

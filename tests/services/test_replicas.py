@@ -1,4 +1,4 @@
-"""Two replicas are one gateway: quota, limits, what an operator does, and outages (V21, V22)."""
+"""Two replicas are one gateway: quota, limits, jobs, what an operator does, outages (V21, V22)."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
@@ -8,16 +8,30 @@ import httpx
 import pytest
 from redis import Redis
 
+from e2e.endpoints import RESPONSES
+from e2e.kept import UNDER_WAY, begin, look, replay
 from e2e.probe import QUOTA, Probe, at_once, timed
 from grokgate.upstream import Secret
 from services.redis_world import frozen
-from services.replica_world import FOLLOWED_S, Pair, Replicas, chats, operating
+from services.replica_world import (
+    FOLLOWED_S,
+    Pair,
+    Replicas,
+    chats,
+    film,
+    forget_the_dead,
+    knows,
+    look_at_film,
+    operating,
+)
 from services.valkey import ValkeyServer, own_valkey
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
 
 TOLD_S, BACK_S = 1.5, 5.0
 """P10."""
+LASTING = "@sim delay_ms=20000\nwaves"
+ENDLESS = "@sim tokens=300 delay_ms=100"
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +47,16 @@ async def pair(
     valkey: ValkeyServer,
 ) -> AsyncIterator[Pair]:
     """Two replicas, and an operator who is logged in to the first."""
+    folder = tmp_path_factory.mktemp("replicas")
+    environ = {"STORAGE__MEDIA_URL": str(folder / "media")}
     with empty_postgres() as database:
-        replicas = Replicas(tmp_path_factory.mktemp("replicas"), database, valkey.url)
+        replicas = Replicas(folder, database, valkey.url, environ)
         async with (
             replicas.run("one") as one,
             replicas.run("two") as two,
             operating(one) as operator,
         ):
-            yield Pair(one, two, operator)
+            yield Pair(one, two, operator, replicas)
 
 
 def statuses(replies: list[httpx.Response]) -> dict[int, int]:
@@ -108,6 +124,23 @@ async def test_switch_is_followed(pair: Pair) -> None:
         await pair.two.becomes(expected, lambda: _status(pair.two), within_s=FOLLOWED_S)
 
 
+async def test_settings_that_were_read_at_one_are_saved_at_the_other(pair: Pair) -> None:
+    async def tag(operator: httpx.AsyncClient) -> str:
+        return (await operator.get("/config/schema")).headers["etag"]
+
+    before = await tag(pair.operator)
+    await pair.operator.post("/config", json={"grok": {"timeout": 90}})
+    seen = await tag(pair.operator)
+    async with operating(pair.two) as other:
+        await pair.two.becomes(seen, lambda: tag(other), within_s=FOLLOWED_S)
+        late = await other.post("/config", json={"grok": {}}, headers={"if-match": before})
+        saved = await other.post(
+            "/config", json={"grok": {"timeout": 80}}, headers={"if-match": seen}
+        )
+
+    assert (late.status_code, saved.status_code) == (409, 200)
+
+
 async def test_login_holds_everywhere_and_ends_everywhere(pair: Pair) -> None:
     async with operating(pair.two) as other:
         base = str(pair.one.service.base) + "/api/v1/admin"
@@ -124,6 +157,85 @@ async def test_login_holds_everywhere_and_ends_everywhere(pair: Pair) -> None:
 
 async def test_storage_tells_what_is_shared(pair: Pair) -> None:
     assert (await pair.operator.get("/storage")).json() == {"type": "pgsql", "redis": True}
+
+
+# Jobs
+
+
+async def test_video_is_watched_and_fetched_elsewhere(pair: Pair) -> None:
+    await pair.fill(QUOTA)
+    path = await film(pair.one, "@sim delay_ms=500\nwaves")
+    seen = set()
+
+    async def shown() -> str:
+        seen.add(status := await look_at_film(pair.two, path))
+        return status
+
+    await pair.two.becomes("completed", shown, within_s=10)
+    contents = [(await replica.http.get(f"{path}/content")).content for replica in pair.both]
+
+    assert "in_progress" in seen <= {"queued", "in_progress", "completed"}
+    assert contents[0] == contents[1] != b""
+
+
+async def test_video_deleted_elsewhere_is_given_up(pair: Pair) -> None:
+    await pair.fill(QUOTA)
+    path = await film(pair.one, LASTING)
+    await pair.one.until(lambda: len(pair.one.calls("waves")) == 1, 5)
+
+    deleted = await pair.two.http.delete(path)
+
+    assert deleted.status_code == 200
+    assert pair.one.sandbox.journal.inflight() == 0
+    assert [(await replica.http.get(path)).status_code for replica in pair.both] == [404, 404]
+    await pair.one.idle(2)
+
+
+async def test_response_is_watched_and_cancelled_elsewhere(pair: Pair) -> None:
+    await pair.fill(QUOTA)
+    response_id = await begin(pair.one, ENDLESS)
+    await pair.two.becomes("in_progress", lambda: _made(pair.two, response_id), within_s=5)
+
+    reply = await pair.two.http.post(f"{RESPONSES.path}/{response_id}/cancel")
+
+    assert (reply.status_code, reply.json()["status"]) == (200, "cancelled")
+    assert pair.one.sandbox.journal.inflight() == 0
+    assert await look(pair.one, response_id) == await look(pair.two, response_id) == reply.json()
+    await pair.one.idle(2)
+    await pair.one.becomes(1, pair.one.used)
+
+
+async def test_response_is_streamed_elsewhere(pair: Pair) -> None:
+    await pair.fill(QUOTA)
+    response_id = await begin(pair.one, "@sim tokens=20 delay_ms=100")
+    path = f"{RESPONSES.path}/{response_id}"
+    early, told = b"", b""
+
+    async with pair.two.http.stream("GET", path, params={"stream": "true"}) as reply:
+        async for piece in reply.aiter_raw():
+            told += piece
+            early = told if pair.one.asking() else early
+
+    assert b"output_text.delta" in early != told
+    assert RESPONSES.hear(told) == await replay(pair.one, response_id)
+
+
+async def test_jobs_of_a_killed_replica_fail_when_it_is_known_to_be_dead(
+    pair: Pair, valkey: ValkeyServer
+) -> None:
+    (token,) = await pair.fill(QUOTA)
+    async with pair.replicas.run("three") as three:
+        await knows(three, [token])
+        path, response_id = await film(three, LASTING), await begin(three, ENDLESS)
+        await three.until(lambda: three.asking() == 2, 5)
+        three.service.crash()
+    before = {await look_at_film(pair.two, path), await _made(pair.two, response_id)}
+
+    forget_the_dead(valkey)
+
+    assert before <= UNDER_WAY
+    assert await look_at_film(pair.two, path) == await _made(pair.two, response_id) == "failed"
+    assert len(pair.one.calls()) == pair.one.account(token).units_taken == 2
 
 
 # Outages
@@ -196,6 +308,10 @@ async def test_flushed_server_learns_all_again(pair: Pair, valkey: ValkeyServer)
 
 async def _answer_to(replica: Probe, key: str) -> int:
     return (await as_client(replica, key)).status_code
+
+
+async def _made(replica: Probe, response_id: str) -> str:
+    return str((await look(replica, response_id))["status"])
 
 
 async def _status(replica: Probe) -> int:

@@ -63,11 +63,21 @@ class Presence(Protocol):
         """Note that it is over; never waits and never fails."""
         ...
 
-    async def goes_on(self, name: str, /) -> bool:
-        """Tell whether something goes on in any process, as far as is known.
+    async def goes_on(self, name: str, /, *, watching: bool = False) -> bool:
+        """Tell whether something goes on in any process; True while that cannot be known.
 
-        What has just begun in another process may be known a moment later.
+        Args:
+            name: Of what goes on.
+            watching: Its process is to know, for a few seconds, that another one watches it.
         """
+        ...
+
+    async def is_watched(self, name: str, /) -> bool:
+        """Tell whether another process has watched lately what goes on here."""
+        ...
+
+    async def told(self, name: str, /) -> None:
+        """Wait until the other processes can know that something goes on here."""
         ...
 
     async def run(self) -> None:

@@ -45,9 +45,18 @@ class LocalPresence:
         """Note that it is over."""
         self._here.discard(name)
 
-    async def goes_on(self, name: str, /) -> bool:
+    async def goes_on(self, name: str, /, *, watching: bool = False) -> bool:
         """Tell whether something goes on."""
+        del watching
         return name in self._here
+
+    async def is_watched(self, name: str, /) -> bool:
+        """Say no: there is nobody else."""
+        del name
+        return False
+
+    async def told(self, name: str, /) -> None:
+        """Return at once: there is nobody to tell."""
 
     async def run(self) -> None:
         """Wait to be cancelled."""

@@ -117,19 +117,35 @@ class Job(Protocol):
 
 
 class Jobs(Protocol):
-    """Background work of this process; a plugin sees its own jobs alone, by their owner (S13)."""
+    """Background work; a plugin sees its own jobs alone, by their owner (S13).
 
-    def start(self, kind: str, key: str, work: Callable[[], Awaitable[None]], *, owner: str) -> Job:
+    A job runs in the process that started it, and ends with that process at the latest. Where
+    several serve one installation, each knows which jobs go on and may cancel any of them.
+    """
+
+    def start(
+        self,
+        kind: str,
+        key: str,
+        work: Callable[[], Awaitable[None]],
+        *,
+        owner: str,
+        on_cancel: Callable[[], None] = ...,
+    ) -> Job:
         """Run *work* beside the requests; what it raises is logged.
 
         A shutdown waits for it as it does for streams (``server.shutdown_grace_sec``), then cancels
-        it. *work* is called even if it is cancelled before it began, so that it can note its end.
+        it. *work* is called even if it is cancelled before it began, so that it can note its end,
+        and only when the other processes know that it goes on: so what it keeps first is never
+        taken for something left behind.
 
         Args:
             kind: Names the sort of work in logs.
             key: Tells the jobs of this kind and owner apart.
             work: Called once.
             owner: Id of the key it works for.
+            on_cancel: Called when `cancel` ends it, before the work notices; so *work* can tell the
+                owner's wish from the end of the process. Returns at once.
 
         Raises:
             Overloaded: Too many jobs run, or the gateway stops.
@@ -138,7 +154,39 @@ class Jobs(Protocol):
         ...
 
     def find(self, kind: str, key: str, *, owner: str) -> Job | None:
-        """Return the running job; None: ended, unknown, or another owner's."""
+        """Return the job that runs in this process; None: ended, elsewhere, or another owner's."""
+        ...
+
+    async def goes_on(self, kind: str, key: str, *, owner: str, watching: bool = False) -> bool:
+        """Tell whether the job runs in any process; True while that cannot be known.
+
+        What an object says to be running, while this is false, was interrupted; read it again
+        before saying so, for the job may have noted its end meanwhile. A job whose process died
+        goes on for half a minute.
+
+        Args:
+            kind: As in `start`.
+            key: Likewise.
+            owner: Likewise.
+            watching: Its process is to know of it (`is_watched`) for three seconds.
+        """
+        ...
+
+    async def is_watched(self, kind: str, key: str, *, owner: str) -> bool:
+        """Tell whether another process watches a job of this one, and so needs what it keeps.
+
+        Costs a message where there are other processes: ask now and then.
+        """
+        ...
+
+    async def cancel(self, kind: str, key: str, *, owner: str) -> None:
+        """Cancel the job in whatever process it runs, and wait for its end.
+
+        Nothing happens where none runs; ask only for what is kept as running.
+
+        Raises:
+            StoreUnavailable: It may go on: its process has not answered in 5 s.
+        """
         ...
 
 

@@ -2,6 +2,7 @@
 
 from grokgate.testing.clock import FakeClock
 from grokgate.testing.conformance import check_plugin
+from grokgate.testing.elsewhere import OtherProcess
 from grokgate.testing.gateway import Pool, RunningGateway, make_card, running_gateway
 from grokgate.testing.server import free_port, kept_port, running_sandbox, serving
 from grokgate.testing.socket import SocketTalk, talking
@@ -11,6 +12,7 @@ __all__ = [
     "Asked",
     "FakeClock",
     "FakeUpstream",
+    "OtherProcess",
     "Pool",
     "RunningGateway",
     "SocketTalk",

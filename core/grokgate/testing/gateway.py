@@ -24,6 +24,7 @@ from grokgate.plugin import CallRecord, ModelCard, hookimpl
 from grokgate.plugin.records import Capability
 from grokgate.registry import PluginSource
 from grokgate.run_options import RunOptions
+from grokgate.testing.elsewhere import OtherProcess
 from grokgate.testing.server import serving
 from grokgate.testing.upstream import FakeUpstream
 from grokgate.tokens import TokenState
@@ -127,6 +128,12 @@ class RunningGateway:
         ) as client:
             yield client
         await self.gateway.access.sessions.end(session.id)
+
+    def other_process(self) -> OtherProcess:
+        """Have another process share the jobs of the first key, as far as this one can tell."""
+        caller = self.gateway.keys.find(self.key)
+        assert caller is not None
+        return OtherProcess(self.gateway.jobs, caller.key_id)
 
     async def change(self, **settings: Any) -> None:
         """Change settings while running: ``change(downstream={"enable_haiku": False})``."""

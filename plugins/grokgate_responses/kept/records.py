@@ -27,6 +27,7 @@ _MOST: Final = 64 << 20
 """Bytes of a record before it is compressed: about what one request may bring along. A chain could
 grow without end otherwise, for text of one letter takes hardly any room.
 """
+_TERMINAL: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -47,6 +48,11 @@ class Recorded(Struct, frozen=True, kw_only=True):
     first: int
     """Sequence number of the oldest."""
     events: tuple[Emitted, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the turn has ended with them."""
+        return bool(self.events) and self.events[-1].name in _TERMINAL
 
     def after(self, number: int) -> tuple[Emitted, ...]:
         """Return the events later than *number*.

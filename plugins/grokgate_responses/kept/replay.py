@@ -1,7 +1,9 @@
 """Background turns as streams: what was said already, then what is still to come."""
 
 from collections.abc import AsyncGenerator, Iterable
+from typing import Final
 
+import anyio
 from msgspec import structs
 
 from grokgate.errors import GatewayError, InvalidRequest
@@ -11,10 +13,14 @@ from grokgate_responses.answer.echo import error_code
 from grokgate_responses.answer.encode import Emitted, encoded, to_frame
 from grokgate_responses.answer.events import ErrorOccurred, ResponseFailed
 from grokgate_responses.answer.objects import ResponseError, ResponseObject
-from grokgate_responses.kept.background import Recording
+from grokgate_responses.kept.background import goes_on, is_under_way
 from grokgate_responses.kept.keeper import StoredTurns
+from grokgate_responses.kept.recording import Recording, interrupted
 from grokgate_responses.kept.records import Record, events_gone
 from grokgate_responses.settings import ResponsesSettings
+
+_LOOK_S: Final = 0.5
+"""Between two looks at what another process has kept."""
 
 
 def followed(
@@ -33,7 +39,7 @@ def followed(
 async def replayed(
     ctx: PluginContext[ResponsesSettings], record: Record, *, after: int, owner: str
 ) -> EventStream:
-    """Stream what a turn that has ended said after event *after*.
+    """Stream what a turn that nobody reads in this process said after event *after*.
 
     Raises:
         InvalidRequest: It was not made in the background, or that is not recorded any more.
@@ -46,10 +52,33 @@ async def replayed(
             code="unsupported_value",
             param="stream",
         )
+    if is_under_way(record):
+        events = _from_elsewhere(ctx, response.id, after=after, owner=owner)
+        return _stream(ctx, events, response, after=after)
     recorded = await StoredTurns(ctx).events(response.id, owner=owner)
     if recorded is None:
         raise events_gone()
-    return _stream(ctx, _each(recorded.after(after)), response, after=after)
+    events = _each(recorded.after(after), is_whole=recorded.is_whole)
+    return _stream(ctx, events, response, after=after)
+
+
+async def _from_elsewhere(
+    ctx: PluginContext[ResponsesSettings], response_id: str, *, after: int, owner: str
+) -> AsyncGenerator[Emitted, None]:
+    """Yield the events of a turn as another process, which reads it, keeps them."""
+    turns, told = StoredTurns(ctx), after
+    while True:
+        is_over = not await goes_on(ctx, response_id, owner=owner, watching=True)
+        recorded = await turns.events(response_id, owner=owner)
+        if recorded is not None:
+            for emitted in recorded.after(told):
+                told += 1
+                yield emitted
+            if recorded.is_whole:
+                return
+        if is_over:
+            raise interrupted()
+        await anyio.sleep(_LOOK_S)
 
 
 def _stream(
@@ -71,9 +100,11 @@ def _stream(
     )
 
 
-async def _each(events: Iterable[Emitted]) -> AsyncGenerator[Emitted, None]:
+async def _each(events: Iterable[Emitted], *, is_whole: bool) -> AsyncGenerator[Emitted, None]:
     for emitted in events:
         yield emitted
+    if not is_whole:
+        raise interrupted()
 
 
 class _Writer:

@@ -1,117 +1,42 @@
-"""Runs background work of plugins beside the requests; nothing of it outlives the process.
+"""The jobs of a process, and what it may do about those of others."""
 
-Other processes of the installation know by its name that it goes on, and may ask for its end.
-
-```text
-start ──> running ──> ended
-             ├─ cancel, end of the grace of a shutdown ──> cancelled ──≤ 2 s──> ended
-             └─ exception ──> logged ──> ended
-```
-"""
-
-import asyncio
-import hashlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import anyio
 from anyio import CancelScope
 from anyio.abc import TaskGroup
-from msgspec import Struct
 
 from grokgate.bus import Bus, Ids, LocalBus, LocalPresence, Presence
 from grokgate.drain import Drain
-from grokgate.errors import InternalError, Overloaded
+from grokgate.errors import Overloaded, StoreUnavailable
+from grokgate.jobs.job import Job, JobEnd, JobId, Work
 from grokgate.openai.tally import Tally, current_tally, tallying
-
-Work: TypeAlias = Callable[[], Awaitable[None]]
 
 TOPIC: Final = "jobs"
 MOST: Final = 256
 """Jobs of a process; each may hold an account for minutes, and a conversation in memory."""
-_NAME_CHARS: Final = 32
 ENDING_S: Final = 2.0
 """What a cancelled job has for what it shields; less than a drain waits then (`drain.CUT_S`)."""
-
-
-class JobId(Struct, frozen=True, kw_only=True):
-    """What tells running jobs apart."""
-
-    plugin: str
-    kind: str
-    key: str
-    owner: str
-
-    @property
-    def name(self) -> str:
-        """What other processes know it by; tells nobody what or whose it is."""
-        text = f"{self.plugin}\0{self.kind}\0{self.key}\0{self.owner}"
-        return hashlib.sha256(text.encode()).hexdigest()[:_NAME_CHARS]
-
-
-class JobEnd(Struct, frozen=True, kw_only=True):
-    """How a job ended."""
-
-    id: JobId
-    seconds: float
-    tally: Tally
-    """What it used; carries the request id of the request that started it, if one did."""
-    defect: bool
-    """It raised, which is its plugin's fault."""
-
-    @property
-    def error(self) -> str | None:
-        """Code of what went wrong, as far as a client could be told."""
-        return InternalError.default_code if self.defect else self.tally.error
+_TELLING_S: Final = 1.0
+"""The longest that a job waits until other processes know of it."""
+_TIMES_ASKED: Final = 5
+"""How often another process is asked to cancel a job: a message may be lost."""
+ANSWER_S: Final = 1.0
+"""Between two times."""
+_LOOK_S: Final = 0.05
+_DEAF: Final = "The replica that works on this does not answer."
+_RETRY_S: Final = 10.0
 
 
 def _ignore(_end: JobEnd) -> None:
     """Tell nobody."""
 
 
-class Job:
-    """A job that was started (`grokgate.plugin.Job`); used from its event loop only."""
-
-    def __init__(self, work: Work, *, ending_s: float) -> None:
-        self.work = work
-        """What it was started with."""
-        self._ending_s = ending_s
-        self._scope = CancelScope()
-        self._ended = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self._forced = False
-
-    def cancel(self) -> None:
-        """Cancel the work, and end it by force if it is still there after its time to end."""
-        if self._scope.cancel_called or self._ended.is_set():
-            return
-        self._scope.cancel()
-        asyncio.get_running_loop().call_later(self._ending_s, self._end)
-
-    async def wait(self) -> None:
-        """Wait until the work has ended in whatever way."""
-        await self._ended.wait()
-
-    async def run(self) -> None:
-        """Do the work; called once, in a task of its own."""
-        self._task = asyncio.current_task()
-        try:
-            with self._scope:
-                await self.work()
-        except asyncio.CancelledError:
-            if not self._forced:
-                raise
-        finally:
-            self._task = None
-            self._ended.set()
-
-    def _end(self) -> None:
-        """Cancel the task itself, which no shield keeps out."""
-        if self._task is not None:
-            self._forced = True
-            self._task.cancel()
+def _unmoved() -> None:
+    """Do nothing."""
 
 
 class Jobs:
@@ -123,6 +48,7 @@ class Jobs:
         log: A bound structlog logger.
         ended: Told of every job that has ended.
         ending_s: What a cancelled job has for what it shields.
+        answer_s: After which another process is asked again to cancel a job.
     """
 
     def __init__(
@@ -133,9 +59,11 @@ class Jobs:
         log: Any,
         ended: Callable[[JobEnd], None] = _ignore,
         ending_s: float = ENDING_S,
+        answer_s: float = ANSWER_S,
     ) -> None:
         self._drain = drain
         self._ending_s = ending_s
+        self._answer_s = answer_s
         self._on_fault = on_fault
         self._log = log
         self._tell_end = ended
@@ -177,8 +105,13 @@ class Jobs:
         if inside is not None:
             raise inside
 
-    def start(self, job_id: JobId, work: Work) -> Job:
+    def start(self, job_id: JobId, work: Work, *, on_cancel: Callable[[], None] = _unmoved) -> Job:
         """Run *work* in a task of its own.
+
+        Args:
+            job_id: What it is found by.
+            work: Called once, when other processes know of it.
+            on_cancel: Called when `cancel` ends it.
 
         Raises:
             Overloaded: Too many jobs run, or no more are taken.
@@ -190,7 +123,8 @@ class Jobs:
             raise Overloaded
         if job_id in self._running:
             raise ValueError(f"a job of kind {job_id.kind!r} runs under this key already")
-        job = self._running[job_id] = Job(work, ending_s=self._ending_s)
+        job = Job(work, on_cancel=on_cancel, ending_s=self._ending_s)
+        self._running[job_id] = job
         self._presence.begin(job_id.name)
         self._drain.enter()
         self._group.start_soon(self._fenced, job_id, job)
@@ -200,20 +134,26 @@ class Jobs:
         """Return the running job."""
         return self._running.get(job_id)
 
-    async def goes_on(self, job_id: JobId) -> bool:
+    async def goes_on(self, job_id: JobId, *, watching: bool = False) -> bool:
         """Tell whether a job runs in any process; one whose process died does for half a minute."""
-        return await self._presence.goes_on(job_id.name)
+        return await self._presence.goes_on(job_id.name, watching=watching)
 
-    def cancel(self, job_id: JobId) -> None:
-        """Cancel a job in whatever process it runs; returns at once.
+    async def is_watched(self, job_id: JobId) -> bool:
+        """Tell whether another process has watched a job of this one lately."""
+        return await self._presence.is_watched(job_id.name)
 
-        A server of the bus that loses its data just then may keep it from happening.
+    async def cancel(self, job_id: JobId) -> None:
+        """Cancel a job in whatever process it runs, and wait for its end.
+
+        Raises:
+            StoreUnavailable: It may go on: its process does not answer, or cannot be asked.
         """
         job = self._running.get(job_id)
-        if job is None:
-            self._bus.publish(TOPIC, [job_id.name])
-        else:
-            job.cancel()
+        if job is not None:
+            job.cancel_for_owner()
+            await job.wait()
+        elif await self.goes_on(job_id):
+            await self._cancel_elsewhere(job_id)
 
     async def end_owner(self, owner: str) -> None:
         """Cancel the jobs of a key, and wait for their ends."""
@@ -228,6 +168,8 @@ class Jobs:
         tally = Tally(request_id=asked.request_id if asked is not None else "")
         began, defect = time.perf_counter(), False
         try:
+            with anyio.move_on_after(_TELLING_S, shield=True):
+                await self._presence.told(job_id.name)
             with tallying(tally):
                 await job.run()
         except Exception:  # noqa: BLE001 - a fence: a job's fault is its plugin's
@@ -250,11 +192,20 @@ class Jobs:
         except Exception:  # noqa: BLE001 - a fence: an observer's fault ends no job
             self._log.exception("job_observer_failed", plugin=end.id.plugin, kind=end.id.kind)
 
+    async def _cancel_elsewhere(self, job_id: JobId) -> None:
+        for _ in range(_TIMES_ASKED):
+            self._bus.publish(TOPIC, [job_id.name])
+            with anyio.move_on_after(self._answer_s):
+                while await self.goes_on(job_id):  # noqa: ASYNC110 - another process ends it
+                    await anyio.sleep(_LOOK_S)
+                return
+        raise StoreUnavailable(_DEAF, code="runtime_store_unavailable", retry_after_s=_RETRY_S)
+
     def _heed(self, ids: Ids) -> None:
         """Cancel what another process wants cancelled."""
         for job_id, job in self._running.items():
             if ids is not None and job_id.name in ids:
-                job.cancel()
+                job.cancel_for_owner()
 
     async def _cancel_at_cut(self, watch: CancelScope) -> None:
         with watch:
@@ -273,21 +224,33 @@ class PluginJobs:
         self._jobs = jobs
         self._plugin = plugin
 
-    def start(self, kind: str, key: str, work: Work, *, owner: str) -> Job:
+    def start(
+        self,
+        kind: str,
+        key: str,
+        work: Work,
+        *,
+        owner: str,
+        on_cancel: Callable[[], None] = _unmoved,
+    ) -> Job:
         """Run *work* beside the requests."""
-        return self._jobs.start(self._id(kind, key, owner), work)
+        return self._jobs.start(self._id(kind, key, owner), work, on_cancel=on_cancel)
 
     def find(self, kind: str, key: str, *, owner: str) -> Job | None:
-        """Return the running job; None: ended, unknown, or another owner's."""
+        """Return the job that runs in this process; None: there is none."""
         return self._jobs.find(self._id(kind, key, owner))
 
-    async def goes_on(self, kind: str, key: str, *, owner: str) -> bool:
+    async def goes_on(self, kind: str, key: str, *, owner: str, watching: bool = False) -> bool:
         """Tell whether the job runs, in whatever process."""
-        return await self._jobs.goes_on(self._id(kind, key, owner))
+        return await self._jobs.goes_on(self._id(kind, key, owner), watching=watching)
 
-    def cancel(self, kind: str, key: str, *, owner: str) -> None:
-        """Cancel the job in whatever process it runs."""
-        self._jobs.cancel(self._id(kind, key, owner))
+    async def is_watched(self, kind: str, key: str, *, owner: str) -> bool:
+        """Tell whether another process has watched the job lately."""
+        return await self._jobs.is_watched(self._id(kind, key, owner))
+
+    async def cancel(self, kind: str, key: str, *, owner: str) -> None:
+        """Cancel the job in whatever process it runs, and wait for its end."""
+        await self._jobs.cancel(self._id(kind, key, owner))
 
     def _id(self, kind: str, key: str, owner: str) -> JobId:
         return JobId(plugin=self._plugin, kind=kind, key=key, owner=owner)

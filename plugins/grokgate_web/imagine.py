@@ -129,10 +129,10 @@ class _Work:
             request_id=self._id,
             stamp=self._caller.stamp(),
         )
+        self._attempt.sent()  # before the first message: it may refuse
+        self._sent = True
         for message in said:
             self._socket.send(message)
-        self._sent = True
-        self._attempt.sent()
         now = self._loop.time()
         self._total_until, self._ping_at = now + self._profile.total_s, now + self._profile.ping_s
 

@@ -42,10 +42,10 @@ async def shared(anyio_backend: str) -> AsyncIterator[RunningGateway]:
         yield gw
 
 
-def give_password(running: RunningGateway) -> None:
+async def give_password(running: RunningGateway) -> None:
     """Note that every operator has just given the password."""
     for session in running.gateway.access.sessions.listing():
-        running.gateway.access.confirm(session.id)
+        await running.gateway.access.confirm(session.id)
 
 
 async def fields(admin: httpx.AsyncClient) -> dict[str, dict[str, Any]]:
@@ -172,7 +172,7 @@ async def test_secrets_are_shown_only_after_the_password() -> None:
     async with running_gateway() as gw, gw.operator() as admin:
         await gw.change(app={"metrics_key": KEY})
         refused = await admin.get("/config", params={"reveal": 1})
-        give_password(gw)
+        await give_password(gw)
         shown = await admin.get("/config", params={"reveal": 1})
 
         assert (refused.status_code, refused.json()["error"]["code"]) == (403, "password_required")
@@ -270,7 +270,7 @@ async def test_file_is_exported_after_the_password() -> None:
     async with running_gateway() as gw, gw.operator() as admin:
         await gw.change(grok={"timeout": 90})
         refused = await admin.get("/config/file")
-        give_password(gw)
+        await give_password(gw)
         reply = await admin.get("/config/file")
 
         assert refused.status_code == 403

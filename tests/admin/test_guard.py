@@ -251,7 +251,7 @@ async def test_secrets_need_the_password_again(gw: RunningGateway) -> None:
     by_ticket = Operator(session_id=None, address="", epoch=0)
     with pytest.raises(PasswordRequired):
         await require_password(gw.gateway, operator)
-    gw.gateway.access.confirm(session.id)
+    await gw.gateway.access.confirm(session.id)
 
     await require_password(gw.gateway, operator)
     await require_password(gw.gateway, by_password)

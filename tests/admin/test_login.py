@@ -155,16 +155,17 @@ async def test_giving_the_password_again_shows_secrets_for_five_minutes() -> Non
     async with running_gateway(settings={"app.app_key": PASSWORD}, clock=clock) as gw:
         headers = {"authorization": f"Bearer {(await log_in(gw))['token']}"}
         (session,) = gw.gateway.access.sessions.listing()
-        before = gw.gateway.access.is_confirmed(session.id)
+        before = await gw.gateway.access.is_confirmed(session.id)
         wrong = await ask(gw, "POST", "/reauth", headers=headers, json={"password": "wrong one"})
         right = await ask(gw, "POST", "/reauth", headers=headers, json={"password": PASSWORD})
-        now = gw.gateway.access.is_confirmed(session.id)
+        now = await gw.gateway.access.is_confirmed(session.id)
         clock.advance(301)
+        later = await gw.gateway.access.is_confirmed(session.id)
 
         assert (wrong.status_code, right.json()["expires_in"]) == (401, 300)
         assert wrong.json()["error"]["message"] == "The password is wrong."
         assert wrong.json()["error"]["code"] == "invalid_api_key"
-        assert (before, now, gw.gateway.access.is_confirmed(session.id)) == (False, True, False)
+        assert (before, now, later) == (False, True, False)
 
 
 async def test_the_playground_key_calls_models_and_nothing_else(gw: RunningGateway) -> None:

@@ -47,7 +47,7 @@ def _text(value: Any) -> str:
 
 async def _allow(gateway: RunningGateway) -> None:
     """Give the password, as far as the session is concerned."""
-    gateway.gateway.access.confirm(gateway.gateway.access.sessions.listing()[0].id)
+    await gateway.gateway.access.confirm(gateway.gateway.access.sessions.listing()[0].id)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -137,7 +137,7 @@ async def test_secrets_of_an_account_need_the_password_and_are_noted() -> None:
     async with running_gateway(tokens={"a": 5}) as gateway, gateway.operator() as admin:
         (token,) = gateway.gateway.tokens.records
         refused = await admin.get(f"/tokens/item?token={token}&reveal=1")
-        gateway.gateway.access.confirm(gateway.gateway.access.sessions.listing()[0].id)
+        await gateway.gateway.access.confirm(gateway.gateway.access.sessions.listing()[0].id)
         reply = await admin.get(f"/tokens/item?token={token}&reveal=1")
         (line,) = (await admin.get("/audit")).json()["lines"]
 

@@ -62,7 +62,7 @@ async def test_credentials_are_shown_only_after_the_password() -> None:
     async with running_gateway(tokens={}) as gateway, gateway.operator() as admin:
         await _fill(gateway)
         refused = await admin.get("/tokens?reveal=1")
-        gateway.gateway.access.confirm(gateway.gateway.access.sessions.listing()[0].id)
+        await gateway.gateway.access.confirm(gateway.gateway.access.sessions.listing()[0].id)
         shown = await admin.get("/tokens?reveal=1")
         trail = (await admin.get("/audit")).text
 

@@ -65,6 +65,7 @@ class World:
         *,
         rules: tuple[CostRule, ...] = (),
         meter: Meter | None = None,
+        home: type[MemoryHome] = MemoryHome,
     ) -> None:
         self.fake = fake
         self.clock = FakeClock()
@@ -78,7 +79,7 @@ class World:
         self.wires: list[tuple[str, Wire]] = [("web", Wire(name="w", buckets=("default",)))]
         spec = fake.spec()
         log = structlog.get_logger()
-        self.home = MemoryHome(
+        self.home = home(
             specs=[spec],
             settings=lambda: self.settings,
             clock=self.clock,

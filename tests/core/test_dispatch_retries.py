@@ -3,7 +3,8 @@ import pytest
 from core.dispatch_world import HELLO, Settings, call, seen, world
 from grokgate import errors
 from grokgate.plugin.records import Caller
-from grokgate.scheduler.home import Want
+from grokgate.scheduler.home import Lease, LeaseEnded, Want
+from grokgate.scheduler.memory import MemoryHome
 from grokgate.settings.grok import GrokSettings
 from grokgate.upstream import (
     AccountFacts,
@@ -14,6 +15,18 @@ from grokgate.upstream import (
 )
 
 pytestmark = pytest.mark.anyio
+
+
+class Late(MemoryHome):
+    """Finds the first lease ended when its body is about to go out."""
+
+    first: int | None = None
+
+    def sent(self, lease: Lease, /) -> None:
+        self.first = self.first or lease.id
+        if lease.id == self.first:
+            raise LeaseEnded
+        super().sent(lease)
 
 
 def _plain_want() -> Want:
@@ -49,6 +62,14 @@ async def test_another_account_is_tried(fault: Observation) -> None:
         assert await at.text(call()) == "Hello"
         assert at.asked() == ["a", "b"]
         assert at.finished[0].attempts == 2
+
+
+async def test_another_account_is_tried_when_the_lease_has_ended() -> None:
+    async with world(HELLO, HELLO, home=Late) as at:
+        assert await at.text(call(repeatable=False)) == "Hello"
+        assert at.asked() == ["a", "b"]
+        assert at.left() == {"a": 10, "b": 4}
+        assert [one.observation.stage for one in at.finished[0].tries] == ["unsent", "content"]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from structlog.testing import CapturingLogger
 from typing_extensions import Annotated  # noqa: UP035 - Litestar resolves it at run time
 
 from grokgate.app import create_app
+from grokgate.bus import LocalPlaces
+from grokgate.clock import SystemClock
 from grokgate.drain import Drain
 from grokgate.objects import Replies
 from grokgate.openai.tally import Tally
@@ -71,6 +73,7 @@ class Gateway:
         self.metrics = Metrics()
         self.drain = Drain(grace_s=lambda: 0.2)
         self.log = CapturingLogger()
+        self.places = LocalPlaces(SystemClock())
         self.plugins = [Plugin("sample", ROUTES)]
         self.up = True
         self.noted: list[tuple[Ended, Tally]] = []

@@ -121,7 +121,8 @@ class Walk(Struct, frozen=True):
 
     async def ask(self, route: Route, **headers: str) -> int:
         """Ask a route; returns the status."""
-        self.gw.gateway.access.door.throttle.succeeded("127.0.0.1")  # each asks for the first time
+        throttle = self.gw.gateway.access.door.throttle
+        await throttle.succeeded("127.0.0.1")  # each asks for the first time
         if route.method == "WEBSOCKET":
             return await shake_hands(self.app, route.path, headers)
         local: Any = self.app

@@ -131,11 +131,15 @@ class World:
             installation=self.keys.installation,
             specs=[FakeUpstream().spec()],
             settings=lambda: chosen,
-            clock=SystemClock(),
             rng=Random(1),
             log=structlog.get_logger(),
             writer=store.write,
-            **{"regain_s": 0.2, "limit_s": self.limit_s, **options},
+            **{
+                "clock": SystemClock(),
+                "regain_s": 0.2,
+                "limit_s": self.limit_s,
+                **options,
+            },
         )
         home.load(records)
         await home.open()
@@ -159,7 +163,7 @@ class World:
         await self.client.aclose()
 
 
-async def until(done: Callable[[], object], *, within_s: float = 5.0) -> None:
+async def until(done: Callable[[], object], *, within_s: float = 20.0) -> None:
     """Wait for a state."""
     with anyio.fail_after(within_s):
         while not done():  # noqa: ASYNC110 - the other side is a server, which sets no event of ours

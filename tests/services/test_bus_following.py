@@ -17,7 +17,7 @@ from grokgate.access import Access, Listener
 from grokgate.bus.mailbox import MOST_IDS
 from grokgate.bus.redis import RedisBus
 from grokgate.chores import Pace
-from grokgate.errors import InvalidRequest, ObjectNotFound
+from grokgate.errors import GatewayError, InvalidRequest, ObjectNotFound, StoreUnavailable
 from grokgate.keys import KeyRing
 from grokgate.settings import SettingsStore
 from grokgate.settings.stored import StoredSettings
@@ -51,6 +51,8 @@ class Process:
         self.clock = clock
         self.bus = bus
         self.followed: list[TokenRecord] = []
+        self.edited_from: list[TokenRecord] = []
+        self.refuses: GatewayError | None = None
         self.removed: list[str] = []
         self.settings = SettingsStore.load(
             data_dir=folder,
@@ -85,10 +87,16 @@ class Process:
             one.join(self.bus)
         self.settings.subscribe(self.access.follow)
         self.tokens.subscribe_followed(self._note_followed)
+        self.tokens.subscribe_baseline(self._note_baseline)
         self.keys.subscribe_removed(self._note_removed)
 
     async def _note_followed(self, records: Sequence[TokenRecord]) -> None:
         self.followed += records
+
+    def _note_baseline(self, records: Sequence[TokenRecord]) -> None:
+        if self.refuses:
+            raise self.refuses
+        self.edited_from += records
 
     async def _note_removed(self, key_id: str) -> None:
         self.removed.append(key_id)
@@ -187,6 +195,7 @@ async def test_only_one_process_makes_the_first_key(pair: Pair) -> None:
             group.start_soon(ensure, two)
 
         assert [text is None for text in made].count(True) == 1
+        assert (one.keys.usable, two.keys.usable) == (True, True)
 
 
 # Accounts
@@ -241,10 +250,25 @@ async def test_state_of_another_process_is_told_before_an_edit_starts_from_it(pa
         await two.tokens.edit(token, Change(note="n"))
         state = replace(two.tokens.records[token].state, use_count=7)
         await one.tokens.write_states([state])
+        two.edited_from.clear()
+        two.followed.clear()
         after = await two.tokens.edit(token, Change(note="m"))
 
-        assert (two.followed[-1].state, two.followed[-1].note) == (state, "n")
+        assert [(record.state, record.note) for record in two.edited_from] == [(state, "n")]
         assert after.state == state
+        assert two.followed == []  # they may wait for a server, and others for the transaction
+
+
+async def test_edit_that_could_not_be_told_is_not_made(pair: Pair) -> None:
+    async with pair(hears=False) as (one, two):
+        (token,) = (await one.tokens.import_text(tokens("a"))).added
+        one.refuses = StoreUnavailable()
+        with pytest.raises(StoreUnavailable):
+            await one.tokens.edit(token, Change(note="n"))
+
+        assert one.tokens.records[token].note == ""
+        await two.tokens.edit(token, Change(add_tags=("x",)))
+        assert two.tokens.records[token].note == ""
 
 
 async def test_states_written_by_two_processes_are_merged(pair: Pair) -> None:
@@ -320,17 +344,6 @@ async def test_another_password_ends_the_sessions_of_all_processes(pair: Pair) -
 
         await until(lambda: two.access.has_password and two.access.epoch == 1)
         assert two.access.sessions.find(text) is None
-
-
-async def test_ticket_is_good_once_in_all_processes(pair: Pair) -> None:
-    async with pair() as (one, two):
-        await two.keys.create("told when both are connected")
-        await until(lambda: bool(one.keys.listing()))
-        text = one.access.tickets.issue("as_1")
-        assert two.access.tickets.redeem(text) == (True, "as_1")
-        await until(lambda: bool(one.access.tickets._used))
-
-        assert one.access.tickets.redeem(text) == (False, None)
 
 
 async def test_set_up_and_reset_count_in_the_other_process(pair: Pair) -> None:

@@ -93,6 +93,8 @@ async def test_replicas_come_through(
             await holding(stack, three, KILLED)
             asleep = await stack.enter_async_context(AsyncExitStack())
             await holding(asleep, two, FROZEN)
+            # A lease is open here a moment before the server has confirmed it.
+            await two.until(lambda: two.asking() == KILLED + FROZEN, BACK_S)
             load = Load(one)
             async with load.running():
                 three.service.crash()

@@ -185,6 +185,7 @@ async def test_deleted_token_is_gone_when_its_last_call_ends(world: World) -> No
         other.settle(lease)
 
         await until(lambda: other.home.state("a") is None)
+        await other.settled()
         assert await world.rows() == {}
 
 
@@ -200,13 +201,65 @@ async def test_record_that_another_process_added_is_noticed(world: World) -> Non
 
 async def test_account_that_was_disabled_unseen_is_out_everywhere(world: World) -> None:
     stored = token("a", 5)
-    disabled = replace(stored, state=replace(stored.state, status="disabled"))
+    disabled = replace(stored, revision=2, state=replace(stored.state, status="disabled"))
     async with world.member(stored) as one, world.member(stored) as other:
-        other.home.enforce([disabled])
+        await other.home.noticed([disabled])
         await until(lambda: one.home.view().tokens["ssoBasic", "disabled"] == 1)
 
         with pytest.raises(NoTokensConfigured):
             await one.lease()
+
+
+async def test_decisions_count_in_their_order_however_late_they_are_told(world: World) -> None:
+    first, second = token("a", revision=1), token("b", revision=1)
+    off = replace(first, revision=2, state=replace(first.state, status="disabled"))
+    gone = replace(second, revision=2, deleted_at_ms=1)
+    async with world.member(first, second) as one, world.member(first, second) as other:
+        one.stop()
+        await one.home.edited([off, gone])
+        await other.home.noticed([off])
+        other.home.stored_as([off])
+        await other.home.edited([replace(first, revision=3), replace(second, revision=3)])
+        await other.settled()
+        one.start(one.group)
+        await one.settled()
+
+        rows = await world.rows()
+        assert {name: (row.bar, row.gone) for name, row in rows.items()} == {
+            "a": (0, False),
+            "b": (0, False),
+        }
+        await until(lambda: one.home.view().tokens["ssoBasic", "active"] >= 1)
+
+
+async def test_account_that_comes_again_while_its_last_call_runs_is_leased(world: World) -> None:
+    async with world.member(token("a", revision=4)) as one:
+        lease = await one.lease()
+        await one.home.edited([token("a", revision=5, deleted_at_ms=1)])
+        await one.settled()
+        await one.home.edited([token("a", revision=1)])
+        await one.settled()
+
+        assert (await one.lease()).token == "a"
+        one.settle(lease)
+
+
+async def test_decision_that_was_told_is_not_told_again_late(world: World) -> None:
+    stored = token("a", revision=1)
+    off = replace(stored, revision=2, state=replace(stored.state, status="disabled"))
+    on = replace(stored, revision=3)
+    async with world.member(stored) as one, world.member(stored) as other:
+        await one.home.edited([off])
+        await until(lambda: other.home.view().tokens["ssoBasic", "disabled"] == 1)
+        other.stop()
+        await one.home.edited([on])
+        one.settle(await one.lease(), Kind.AUTH_DEAD, Stage.REFUSED, marker="gone")
+        await one.settled()
+        other.home.enforce([on])
+        other.start(other.group)
+        await other.settled()
+
+        assert (await world.row("a")).status == "expired"
 
 
 async def test_late_comer_learns_what_was_used(world: World) -> None:

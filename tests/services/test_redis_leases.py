@@ -1,14 +1,29 @@
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 
 import anyio
 import pytest
 
-from grokgate.upstream import Kind
+from grokgate.clock import SystemClock
+from grokgate.scheduler.home import LeaseEnded
+from grokgate.upstream import Kind, Stage
 from services.redis_world import World, books, expires_ms, token, until
 
 pytestmark = pytest.mark.anyio
 
 SHORT = {"lease_s": 1.5, "reap_s": 0.05}
+
+
+class Clock(SystemClock):
+    """Goes on while the process stands still."""
+
+    ahead_s = 0.0
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self.ahead_s)
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead_s
 
 
 @pytest.fixture
@@ -25,6 +40,7 @@ async def test_lease_lives_as_long_as_its_process(world: World) -> None:
         with anyio.fail_after(10):
             while await expires_ms(world) <= before + 300:
                 assert other.home.inflight("a") <= 1
+        one.home.sent(lease)
         one.settle(lease)
         await one.settled()
 
@@ -82,6 +98,34 @@ async def test_process_that_slept_learns_that_its_lease_is_gone(world: World) ->
         one.settle(lease, Kind.OK)
 
         assert one.home.view().fence_rejected == 1
+
+
+async def test_process_that_stood_still_sends_nothing_on_its_old_lease(world: World) -> None:
+    clock = Clock()
+    async with world.member(token("a"), clock=clock) as one:
+        old, sent = await one.lease(), await one.lease()
+        one.home.sent(sent)
+        clock.ahead_s = 56.0  # others may end leases after 60 s
+        with pytest.raises(LeaseEnded):
+            one.home.sent(old)
+        one.home.sent(sent)
+        one.settle(old, Kind.CONNECT, Stage.UNSENT)
+        one.home.sent(await one.lease())
+        await one.settled()
+
+        row = await world.row("a")
+        assert (row.use_count, row.held["default"].refunded, books(row)) == (2, 1, 0)
+
+
+async def test_lease_that_others_have_ended_is_not_used(world: World) -> None:
+    async with world.member(token("a"), **SHORT) as one, world.member(token("a"), **SHORT):
+        lease = await one.lease()
+        with anyio.fail_after(10):
+            while one.home.view().leases_open:
+                await world.client.zadd(world.keys.leases, {f"{lease.fence}:a": 1}, xx=True)
+
+        with pytest.raises(LeaseEnded):
+            one.home.sent(lease)
 
 
 async def test_fences_only_grow(world: World) -> None:

@@ -23,8 +23,8 @@ from grokgate.scheduler.entry import Entry
 from grokgate.scheduler.holding import Holding, Moment
 from grokgate.scheduler.ledger import Ledger
 from grokgate.scheduler.redis import scripts
-from grokgate.scheduler.redis.operations import Answer, Batch, Operation, Reserve
-from grokgate.scheduler.redis.rows import Row, pack, take_over, unpack
+from grokgate.scheduler.redis.operations import Answer, Batch, Operation, Put, Reserve
+from grokgate.scheduler.redis.rows import HoldingRow, Row, pack, take_over, unpack
 from grokgate.scheduler.redis.view import View
 from grokgate.tokens.record import Bucket, TokenRecord, TokenState
 from grokgate.upstream import PoolSpec, Secret, Window
@@ -61,9 +61,12 @@ class Server:
         client.hset(self.keys.facts, mapping=facts)
 
     def apply(self, *operations: Operation) -> Batch:
-        arguments = scripts.arguments("e", "p", next(self._batches), operations, 60)
+        return self.send(next(self._batches), *operations)[0]
+
+    def send(self, number: int, *operations: Operation) -> tuple[Batch, dict[str, bytes]]:
+        arguments = scripts.arguments("e", "p", number, operations, 60)
         reply = self._script(keys=self.keys.of_batch("p"), args=arguments)
-        return scripts.read(reply)[0]
+        return scripts.read(reply)
 
     def row(self, name: str) -> Row | None:
         packed: Any = self.client.hget(self.keys.rows, name)
@@ -300,3 +303,15 @@ def test_rows_follow_the_ledger(client: redis.Redis) -> None:
             suppress_health_check=[HealthCheck.too_slow],
         ),
     )
+
+
+def test_batch_that_is_sent_again_is_answered_with_the_rows_it_touched(
+    client: redis.Redis,
+) -> None:
+    server = Server(client)
+    put = Put(token="a", row=Row(held={"default": HoldingRow(base=5, known=True)}))
+    asked = Reserve(token="a", buckets=("default",), units=2, limit=9)
+    first = server.send(1, put, asked)
+
+    assert server.send(1, put, asked) == first
+    assert first[1].keys() == {"a"}

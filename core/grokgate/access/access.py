@@ -20,7 +20,7 @@ from grokgate.access.playground import Playground
 from grokgate.access.sessions import Sessions
 from grokgate.access.setup import SetUp
 from grokgate.access.tickets import Tickets
-from grokgate.bus import Bus, Ids, LocalBus
+from grokgate.bus import Bus, Ids, LocalBus, LocalNotes, Notes
 from grokgate.errors import InvalidRequest, SettingsError, StartupError, StoreUnavailable
 from grokgate.settings import SettingsStore, Snapshot
 from grokgate.storage import Database
@@ -66,6 +66,7 @@ class Access:
         settings: Hold the password.
         is_key: Tells whether a text is an API key.
         listener: Where the gateway is reached.
+        notes: What all processes know of who came; None: there is one process.
         log: A bound structlog logger.
     """
 
@@ -78,6 +79,7 @@ class Access:
         settings: SettingsStore,
         is_key: Callable[[str], bool],
         listener: Listener,
+        notes: Notes | None = None,
         log: Any,
     ) -> None:
         self._database = database
@@ -86,8 +88,9 @@ class Access:
         self._settings = settings
         self._listener = listener
         self._log = log
+        self._notes = notes or LocalNotes(clock)
         self.door = Door(
-            clock,
+            self._notes,
             digest=self._digest,
             loopback=listener.loopback,
             is_key=is_key,
@@ -100,12 +103,11 @@ class Access:
             clock,
             idle_s=lambda: settings.snapshot.app.session_hours * 3600,
         )
-        self.tickets = Tickets(clock, self._sign_ticket)
+        self.tickets = Tickets(clock, self._sign_ticket, self._notes)
         self.playground = Playground(self.sessions, vault, clock)
         self._setup = SetUp(database, vault)
         self._code: str | None = None
         self._refused: str | None = None
-        self._confirmed: dict[str, float] = {}
         self._bus: Bus = LocalBus()
         self._choosing = anyio.Lock()
         self._changed = anyio.Event()
@@ -116,7 +118,6 @@ class Access:
         """Follow what operators do in other processes; call it before the bus runs."""
         self._bus = bus
         self.sessions.join(bus)
-        self.tickets.join(bus)
         bus.subscribe(TOPIC, self._follow_others)
 
     async def begin(self) -> None:
@@ -182,17 +183,13 @@ class Access:
             return None
         return f"{self._listener.base()}/setup#{self._code}"
 
-    def confirm(self, session_id: str) -> None:
+    async def confirm(self, session_id: str) -> None:
         """Note that the password was given again in a session."""
-        self._confirmed[session_id] = self._clock.monotonic()
-        self._confirmed = {
-            one: at_s for one, at_s in self._confirmed.items() if self._is_fresh(at_s)
-        }
+        await self._notes.note(self._confirmation(session_id), for_s=CONFIRMED_S)
 
-    def is_confirmed(self, session_id: str) -> bool:
+    async def is_confirmed(self, session_id: str) -> bool:
         """Tell whether the password was given again in a session within five minutes."""
-        at_s = self._confirmed.get(session_id)
-        return at_s is not None and self._is_fresh(at_s)
+        return await self._notes.noted(self._confirmation(session_id))
 
     def csrf(self, session_text: str) -> str:
         """Return what changes made with a session's cookie have to repeat in a header."""
@@ -213,11 +210,11 @@ class Access:
             InvalidRequest: The password is refused; the code still works.
         """
         async with self._choosing:
-            self.door.throttle.check(address)
+            await self.door.throttle.check(address)
             # A code of an earlier start may still lie there when the password came another way.
             if self.has_password or not await self._setup.proves(code):
                 self._log.warning("admin_setup_failed", address=address)
-                raise self.door.throttle.failed(address, message=_STALE)
+                raise await self.door.throttle.failed(address, message=_STALE)
             if fault := self.door.fault(password):
                 raise InvalidRequest(f"The password {fault}.", param="password")
             stored = await self.door.hashed(password)
@@ -262,9 +259,6 @@ class Access:
             if not self.has_password:
                 self._code = await self._setup.renew()
 
-    def _is_fresh(self, confirmed_s: float) -> bool:
-        return self._clock.monotonic() - confirmed_s <= CONFIRMED_S
-
     def _fault(self, snapshot: Snapshot) -> str | None:
         stored = snapshot.app.app_key
         return self.door.stored_fault(stored) if stored else None
@@ -285,7 +279,6 @@ class Access:
     def _forget(self) -> None:
         """End all that the password before proved."""
         self.epoch += 1
-        self._confirmed.clear()
         self.sessions.drop_all()
         self._changed.set()
 
@@ -301,6 +294,11 @@ class Access:
     async def _last(self) -> bytes | None:
         async with self._database.read() as connection:
             return await read_fact(connection, _LAST)
+
+    def _confirmation(self, session_id: str) -> str:
+        # With the password: another one ends it. And nobody else can write it where notes are kept.
+        content = f"{self.door.stored}\0{session_id}"
+        return f"confirmed:{self._vault.digest('admin confirmation', content).hex()}"
 
     def _sign_ticket(self, content: str) -> bytes:
         # With the password: another one ends all tickets, in every process.

@@ -7,8 +7,8 @@ from anyio import CapacityLimiter
 
 from grokgate.access import password as passwords
 from grokgate.access.throttle import Throttle
+from grokgate.bus import Notes
 from grokgate.errors import SetupRequired, TooManyAttempts
-from grokgate.upstream import Clock
 
 _AT_ONCE: Final = 2
 _WAITING: Final = 32
@@ -22,7 +22,7 @@ class Door:
     every request pays for the hash once.
 
     Args:
-        clock: Time.
+        notes: Keep who has failed.
         digest: Keyed digest of a password.
         loopback: The listener is reachable from this machine alone.
         is_key: Tells whether a text is an API key, which opens nothing here (S2).
@@ -32,7 +32,7 @@ class Door:
 
     def __init__(
         self,
-        clock: Clock,
+        notes: Notes,
         *,
         digest: Callable[[str], bytes],
         loopback: bool,
@@ -48,7 +48,7 @@ class Door:
         self._hashing = CapacityLimiter(_AT_ONCE)
         self._stored = ""
         self._verified: bytes | None = None
-        self.throttle = Throttle(clock)
+        self.throttle = Throttle(notes)
 
     @property
     def stored(self) -> str:
@@ -83,15 +83,15 @@ class Door:
         """
         if not self._stored:
             raise SetupRequired
-        self.throttle.check(address)
+        await self.throttle.check(address)
         right = self._known(password)
         if right is None:
             right = await self._compared(password, address)
         named = username is None or passwords.equals(username, self._username())
         if not (right and named):
             self._log.warning("admin_login_failed", address=address)
-            raise self.throttle.failed(address, message=message)
-        self.throttle.succeeded(address)
+            raise await self.throttle.failed(address, message=message)
+        await self.throttle.succeeded(address)
 
     def fault(self, password: str) -> str | None:
         """Return what is wrong with a password that somebody typed; None: nothing."""
@@ -119,7 +119,7 @@ class Door:
         if self._hashing.statistics().tasks_waiting >= _WAITING:
             raise TooManyAttempts(retry_after_s=1.0)
         async with self._hashing:
-            self.throttle.check(address)
+            await self.throttle.check(address)
             known = self._known(password)
             if known is not None:
                 return known

@@ -1,18 +1,17 @@
 """Tickets: they open one event stream or socket, where no header can be sent (F-AUTH-05).
 
 They are signed, so that the process which is asked for the stream need not be the one that was
-asked for the ticket; all that is kept is which were used. Whoever uses one tells the others.
+asked for the ticket; all that is noted is which were used.
 """
 
 import hmac
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
-from grokgate.bus import Bus, Ids, LocalBus
+from grokgate.bus import Notes
 from grokgate.upstream import Clock
 
-TOPIC: Final = "tickets"
 TICKET_S: Final = 60
 """Seconds a ticket is good for."""
 _RANDOM_BYTES: Final = 16
@@ -25,19 +24,13 @@ class Tickets:
     Args:
         clock: Time.
         sign: Keyed digest of a text; another one ends all tickets.
+        notes: Remember the random parts of those that were used.
     """
 
-    def __init__(self, clock: Clock, sign: Callable[[str], bytes]) -> None:
+    def __init__(self, clock: Clock, sign: Callable[[str], bytes], notes: Notes) -> None:
         self._clock = clock
         self._sign = sign
-        self._bus: Bus = LocalBus()
-        self._used: dict[str, float] = {}
-        """Random parts of those that were used, and until when they would have been good."""
-
-    def join(self, bus: Bus) -> None:
-        """Tell other processes which tickets are used, and follow them; before the bus runs."""
-        self._bus = bus
-        bus.subscribe(TOPIC, self._follow)
+        self._notes = notes
 
     def issue(self, session_id: str | None) -> str:
         """Return a new ticket of a session; None: of who gives the password with each request."""
@@ -45,7 +38,7 @@ class Tickets:
         content = f"{session_id or ''}.{until_s}.{secrets.token_urlsafe(_RANDOM_BYTES)}"
         return f"{content}.{self._sign(content).hex()}"
 
-    def redeem(self, text: str) -> tuple[bool, str | None]:
+    async def redeem(self, text: str) -> tuple[bool, str | None]:
         """Take a ticket; return whether it was good, and whose session it is."""
         content, _, signature = text.rpartition(".")
         if not text.isascii() or len(text) > _LONGEST:
@@ -53,19 +46,11 @@ class Tickets:
         if not hmac.compare_digest(signature, self._sign(content).hex()):
             return False, None
         session_id, until_s, random = content.split(".")
-        if int(until_s) < self._now_s() or random in self._used:
+        if int(until_s) < self._now_s():
             return False, None
-        self._note((random,))
-        self._bus.publish(TOPIC, (random,))
+        if not await self._notes.note(f"ticket:{random}", for_s=TICKET_S):
+            return False, None
         return True, session_id or None
-
-    def _follow(self, ids: Ids) -> None:
-        self._note(ids or ())
-
-    def _note(self, used: Iterable[str]) -> None:
-        now_s = self._now_s()
-        self._used = {one: until_s for one, until_s in self._used.items() if until_s >= now_s}
-        self._used |= dict.fromkeys(used, now_s + TICKET_S)
 
     def _now_s(self) -> float:
         return self._clock.now().timestamp()

@@ -99,7 +99,7 @@ async def identify_operator(
         await access.door.prove(text, address=address)
         return Operator(session_id=None, address=address, epoch=access.epoch, gave_password=True)
     if tickets and (ticket := _ticket(scope)) is not None:
-        good, session_id = access.tickets.redeem(ticket)
+        good, session_id = await access.tickets.redeem(ticket)
         if not good or not access.holds(session_id, epoch=access.epoch):
             raise AuthenticationFailed
         return Operator(session_id=session_id, address=address, epoch=access.epoch)

@@ -175,7 +175,7 @@ async def reauth(
     door = gateway.access.door
     await door.prove(data.password, address=operator.address, message=_WRONG)
     if operator.session_id is not None:
-        gateway.access.confirm(operator.session_id)
+        await gateway.access.confirm(operator.session_id)
     return Confirmed(expires_in=int(CONFIRMED_S))
 
 

@@ -13,5 +13,5 @@ async def require_password(gateway: Gateway, operator: Operator) -> None:
     """
     if operator.gave_password:
         return
-    if operator.session_id is None or not gateway.access.is_confirmed(operator.session_id):
+    if operator.session_id is None or not await gateway.access.is_confirmed(operator.session_id):
         raise PasswordRequired

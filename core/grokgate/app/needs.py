@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
+from grokgate.bus import Places
 from grokgate.http.accounting import RequestMetrics
 from grokgate.http.rights import Drain
 from grokgate.objects import Replies
@@ -79,6 +80,8 @@ class GatewayServices(Protocol):
     def settings(self) -> SettingsNow: ...  # noqa: D102
     @property
     def replies(self) -> Replies: ...  # noqa: D102
+    @property
+    def places(self) -> Places: ...  # noqa: D102
     @property
     def plugins(self) -> Sequence[Plugin]: ...  # noqa: D102
     @property

@@ -12,7 +12,6 @@ from litestar.types import ASGIApp, Guard
 from grokgate.access.playground import OWNER
 from grokgate.admin.mounting import AdminApi
 from grokgate.app.needs import GatewayServices, Plugin
-from grokgate.clock import SystemClock
 from grokgate.errors import AuthenticationFailed
 from grokgate.http.auth import AsyncGuard, Connection, Find, require_key
 from grokgate.http.body import MULTIPART, StrictJson, require_readable
@@ -114,7 +113,7 @@ def _guard(
 def turnstile_of(gateway: GatewayServices) -> Turnstile:
     """Make what holds keys to their limits, of one process."""
     return Turnstile(
-        Rates(SystemClock()),
+        Rates(lambda: gateway.places),
         over=gateway.request_over,
         trusted_proxies=lambda: gateway.settings.snapshot.server.trusted_proxies,
     )

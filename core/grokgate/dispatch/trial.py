@@ -12,7 +12,7 @@ from grokgate.dispatch.desk import Desk
 from grokgate.dispatch.route import Route
 from grokgate.errors import GatewayError, InternalError
 from grokgate.plugin.records import Call, Capability
-from grokgate.scheduler.home import Lease, Settled
+from grokgate.scheduler.home import Lease, LeaseEnded, Settled
 from grokgate.scheduler.verdict import error_of
 from grokgate.upstream import (
     AccountFacts,
@@ -84,6 +84,8 @@ class Trial:
         self._plugin = plugin
         self._call = call
         self._sent = False
+        self._too_late = False
+        """The body was not let out: the lease may have ended before."""
         self._ready: set[str] = set()
         """References of finished files."""
         self._entered: AbstractAsyncContextManager[object] | None = None
@@ -174,6 +176,8 @@ class Trial:
             limit = structs.replace(self.observation(Kind.TIMEOUT), total_timeout=True)
             return _failed(limit)
         match error:
+            case Exception() if self._too_late:
+                return _failed(self.observation(Kind.CONNECT))
             case UpstreamFailure():
                 return _failed(self._staged(error.observation))
             case StopAsyncIteration():
@@ -216,10 +220,6 @@ class Trial:
         if self._unwanted and self.events is not None:
             self._desk.aborted(self._desk.clock.monotonic() - began_at)
 
-    def _at_fault(self) -> str:
-        """Name the plugin whose code was running: the upstream's until there is a session."""
-        return self._plugin if self._acting else self._desk.upstreams.plugin_of(self.route.upstream)
-
     async def _leave(self) -> None:
         """End the generator, then the session, which is told what went wrong with the former.
 
@@ -236,6 +236,10 @@ class Trial:
                 raise
         else:
             await entered.__aexit__(None, None, None)
+
+    def _at_fault(self) -> str:
+        """Name the plugin whose code was running: the upstream's until there is a session."""
+        return self._plugin if self._acting else self._desk.upstreams.plugin_of(self.route.upstream)
 
     def _log_close(self, problem: str) -> None:
         self._desk.log.warning(
@@ -260,6 +264,13 @@ class Trial:
         )
 
     def _on_sent(self) -> None:
+        if self.settled is not None:
+            return
+        try:
+            self._desk.home.sent(self.lease)
+        except LeaseEnded:
+            self._too_late = True
+            raise
         self._sent = True
 
     def _on_learned(self, facts: AccountFacts) -> None:

@@ -21,7 +21,18 @@ from grokgate.access.playground import OWNER
 from grokgate.adoption import Adoption
 from grokgate.alarms import Alarms
 from grokgate.arrangement import Arrangement
-from grokgate.bus import Bus, Leadership, LocalBus, LocalLeadership, LocalPresence, Presence
+from grokgate.bus import (
+    Bus,
+    Leadership,
+    LocalBus,
+    LocalLeadership,
+    LocalNotes,
+    LocalPlaces,
+    LocalPresence,
+    Notes,
+    Places,
+    Presence,
+)
 from grokgate.catalog import Catalog, Usable, servers
 from grokgate.chores import Chores
 from grokgate.chores.visits import Visits
@@ -142,6 +153,8 @@ class Gateway:
         self.presence: Presence = LocalPresence()
         self.first_key: str | None = None
         """Text of the API key that this start made; None at every later start."""
+        self.places: Places = LocalPlaces(self.clock)
+        self.notes: Notes = LocalNotes(self.clock)
         self._environ = environ
         self.registry = registry.load(
             _installed(self.boot) if sources is None else sources,

@@ -34,6 +34,7 @@ def duties(gateway: "Gateway", prepare: Work) -> Sequence[Duty]:
         Duty(gateway.access.run, "writes which sessions were used here"),
         Duty(gateway.home.run, "writes what was settled here, keeps the leases of this process"),
         Duty(gateway.journal.run, "writes the decisions made here"),
+        Duty(gateway.places.run, "keeps the places of the requests here"),
         Duty(gateway.request_log.run, "writes the requests that ended here"),
         Duty(gateway.webhooks.run, "sends what was told here: jobs fail where they run"),
         Duty(partial(gateway.keys.usage.run, gateway.log), "writes what was counted here"),

@@ -79,6 +79,7 @@ async def _share(gateway: "Gateway", stores: Stores) -> None:
         ) from None
     gateway.bus, gateway.leadership = sharing.bus, sharing.leadership
     gateway.presence = sharing.presence
+    gateway.places, gateway.notes = sharing.places, sharing.notes
 
 
 async def _open_records(gateway: "Gateway", stores: Stores, stack: AsyncExitStack) -> None:
@@ -211,7 +212,7 @@ async def _open_background(gateway: "Gateway", stack: AsyncExitStack) -> None:
     stack.callback(gateway.settings.subscribe(lambda _old, _new: preparation.changed()))
     duties = leading.duties(gateway, preparation.run)
     works = leading.works(duties, gateway.leadership, log=gateway.log)
-    carried = (gateway.bus.run, gateway.presence.run)
+    carried = (gateway.bus.run, gateway.presence.run, gateway.notes.run)
     await stack.enter_async_context(background(*carried, *works, log=gateway.log))
 
 
@@ -220,6 +221,7 @@ def join_others(gateway: "Gateway") -> None:
     for part in (gateway.settings, gateway.keys, gateway.tokens):
         part.join(gateway.bus)
     gateway.jobs.join(gateway.bus, gateway.presence)
+    gateway.replies.join(gateway.places)
     gateway.keys.subscribe_removed(gateway.jobs.end_owner)
 
 

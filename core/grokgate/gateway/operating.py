@@ -39,6 +39,7 @@ def make_access(gateway: Parts, stores: Stores) -> Access:
         settings=gateway.settings,
         is_key=is_key,
         listener=Listener(loopback=gateway.on_loopback(), base=gateway.operator_base),
+        notes=gateway.notes,
         log=gateway.log,
     )
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Protocol, TypedDict
 
 from grokgate.alarms import Alarms
-from grokgate.bus import Leadership
+from grokgate.bus import Leadership, Notes
 from grokgate.catalog import Catalog
 from grokgate.contexts import Context
 from grokgate.dispatch import Dispatch
@@ -69,6 +69,7 @@ class Parts(Protocol):
     leadership: Leadership
     journal: Journal
     alarms: Alarms
+    notes: Notes
     tracing: Tracing | None
 
     def note_request(self, ended: Ended, tally: Tally, /) -> None:

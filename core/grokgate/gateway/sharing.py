@@ -5,6 +5,8 @@ bus          what another process committed is read again here
 leadership   what only one process may do
 presence     which jobs go on anywhere
 home, meter  units, leases and daily quotas, exact over all processes
+places       how often keys ask, what runs at once: likewise
+notes        failed logins, used tickets, passwords given again
 ```
 
 Imported only where the operator names a server: the library is optional.
@@ -16,9 +18,10 @@ from typing import TYPE_CHECKING
 from grokgate.bus.lease import RedisLeadership
 from grokgate.bus.presence import RedisPresence
 from grokgate.bus.redis import RedisBus
+from grokgate.bus.shared_notes import RedisNotes
 from grokgate.gateway import parts
 from grokgate.keys import Meter
-from grokgate.scheduler.redis import RedisHome, RedisUsage
+from grokgate.scheduler.redis import RedisHome, RedisPlaces, RedisUsage
 from grokgate.storage.keys import load_usage
 from grokgate.upstream import Secret
 
@@ -47,6 +50,10 @@ class Sharing:
             reachable=self._database_answers,
             **parts.of_home(gateway),
         )
+        self.places = RedisPlaces(
+            self.home.outbox, ready=lambda: self.home.ready, clock=gateway.clock
+        )
+        self.notes = RedisNotes(address, installation, clock=gateway.clock)
         self._gateway = gateway
 
     @property
@@ -68,6 +75,7 @@ class Sharing:
         """
         await self.home.open()
         self.home.enforce(self._gateway.tokens.records.values())
+        self._gateway.tokens.subscribe_baseline(self.home.stored_as)
         self._gateway.tokens.subscribe_followed(self.home.noticed)
 
     def meter(self) -> Meter:

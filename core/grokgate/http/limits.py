@@ -41,6 +41,7 @@ class Turnstile:
         Raises:
             PermissionDenied: ``endpoint_not_allowed`` or ``ip_not_allowed``.
             LimitExceeded: The key asks too often, or has too many requests under way.
+            StoreUnavailable: Nobody can tell.
         """
         scope = connection.scope
         caller: Caller = scope["state"]["caller"]
@@ -53,18 +54,19 @@ class Turnstile:
             self._check_address(caller, client_address(scope, self._trusted_proxies()))
         if scope["type"] == ScopeType.HTTP:
             try:
-                self.enter(caller)
+                await self.enter(caller)
             finally:
                 scope["state"]["rate"] = self._rates.rate(caller)
             scope["state"]["admitted"] = caller
 
-    def enter(self, caller: Caller) -> None:
+    async def enter(self, caller: Caller) -> None:
         """Let a request in; it has to `leave`.
 
         Raises:
             LimitExceeded: The key asks too often, or has too many requests under way.
+            StoreUnavailable: Nobody can tell.
         """
-        self._rates.enter(caller)
+        await self._rates.enter(caller)
 
     def leave(self, caller: Caller) -> None:
         """Let a request out, whatever became of it."""

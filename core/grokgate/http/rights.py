@@ -138,20 +138,14 @@ class ClientRights:
             raise Overloaded
         turn = Turn(structs.replace(caller, request_id=new_id("req_")), on_defect=self._defect)
         tally = Tally(request_id=turn.caller.request_id)
-        turnstile = self._services.turnstile
-        if turnstile is not None:
-            turnstile.enter(turn.caller)
-        drain.enter()
-        self._services.streams.add(turn)
-        try:
-            with bound_contextvars(request_id=turn.caller.request_id), tallying(tally):
-                yield turn
-        finally:
-            self._services.streams.discard(turn)
-            drain.leave()
-            if turnstile is not None:
-                turnstile.leave(turn.caller)
-            self._account(turn, tally)
+        async with self._inside(turn.caller):
+            self._services.streams.add(turn)
+            try:
+                with bound_contextvars(request_id=turn.caller.request_id), tallying(tally):
+                    yield turn
+            finally:
+                self._services.streams.discard(turn)
+                self._account(turn, tally)
 
     def reader(self, body_type: type[T]) -> Callable[[bytes], T]:
         """Make the strict decoder of a message."""
@@ -170,6 +164,22 @@ class ClientRights:
     def give_back(self, size: int) -> None:
         """Count them out."""
         self._services.budget.give_back(size)
+
+    @asynccontextmanager
+    async def _inside(self, caller: Caller) -> AsyncIterator[None]:
+        """Count a turn in, as far as its key's limits allow, and out."""
+        drain, turnstile = self._services.drain, self._services.turnstile
+        drain.enter()
+        try:
+            if turnstile is not None:
+                await turnstile.enter(caller)
+            try:
+                yield
+            finally:
+                if turnstile is not None:
+                    turnstile.leave(caller)
+        finally:
+            drain.leave()
 
     def _defect(self, error: Exception) -> None:
         plugin = plugin_of(self._scope)

@@ -1,20 +1,19 @@
 """How often a key may ask, and how much at once (F-KEY-08).
 
 A request counts from its admission until its reply has ended. The minute slides: in no 60 seconds
-there are more requests than allowed. One process counts for itself; what counts for several has to
-keep the promises of `Rates`.
+there are more requests than allowed. Both are exact over all processes that share `Places`.
 """
 
-from collections import deque
-from typing import Final
+from collections import defaultdict
+from collections.abc import Callable
+from itertools import count
 
 from msgspec import Struct
 
+from grokgate.bus import Entry, Places
 from grokgate.errors import LimitExceeded
+from grokgate.openai.ids import new_id
 from grokgate.plugin import Caller
-from grokgate.upstream import Clock
-
-_WINDOW_S: Final = 60.0
 
 
 class Rate(Struct, frozen=True):
@@ -26,75 +25,65 @@ class Rate(Struct, frozen=True):
     """Seconds until all of them are back."""
 
 
-class _Visits:
-    """The requests of one key."""
-
-    __slots__ = ("admitted_at", "inflight")
-
-    def __init__(self) -> None:
-        self.admitted_at: deque[float] = deque()
-        """Of the last minute, oldest first; monotonic seconds."""
-        self.inflight = 0
-
-
 class Rates:
-    """Admits requests of keys that have such limits; never waits.
+    """Admits requests of keys that have such limits; belongs to one event loop.
 
     Args:
-        clock: Its monotonic time decides.
+        places: Counts them; asked for at each request.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._visits: dict[str, _Visits] = {}
+    def __init__(self, places: Callable[[], Places]) -> None:
+        self._places = places
+        self._id = new_id("gw_")
+        self._numbers = count()
+        self._held: defaultdict[str, list[str]] = defaultdict(list)
+        """Places of the requests that are under way here, by key; one is as good as another."""
+        self._last: dict[str, Entry] = {}
+        """By key: what was said last."""
 
-    def enter(self, caller: Caller) -> None:
+    async def enter(self, caller: Caller) -> None:
         """Admit a request; what was admitted has to `leave` once.
 
         Raises:
             LimitExceeded: The key asks too often, or has too many requests under way.
+            StoreUnavailable: Nobody can tell.
         """
         if caller.rpm is None and caller.max_inflight is None:
             return
-        visits = self._of(caller)
-        if caller.max_inflight is not None and visits.inflight >= caller.max_inflight:
-            raise LimitExceeded("This key has too many requests in progress.")
-        if caller.rpm is not None:
-            self._count(visits, caller.rpm)
-        visits.inflight += 1
+        place = f"{self._id}-{next(self._numbers)}"
+        self._last.pop(caller.key_id, None)
+        entry = await self._places().enter(
+            _room(caller), place, most=caller.max_inflight, per_minute=caller.rpm
+        )
+        self._last[caller.key_id] = entry
+        if not entry.is_in:
+            raise _refusal(entry)
+        if caller.max_inflight is not None:
+            self._held[caller.key_id].append(place)
 
     def leave(self, caller: Caller) -> None:
         """Count an admitted request out; *caller* is the one that entered."""
-        if caller.rpm is not None or caller.max_inflight is not None:
-            self._of(caller).inflight -= 1
+        if caller.max_inflight is not None:
+            self._places().leave(_room(caller), self._held[caller.key_id].pop())
 
     def rate(self, caller: Caller) -> Rate | None:
-        """Return what is left of the caller's requests per minute; None: it has no such limit."""
-        if caller.rpm is None:
+        """Return what the last admission left of the caller's requests per minute.
+
+        None: it has no such limit, or nobody could tell.
+        """
+        last = self._last.get(caller.key_id)
+        if caller.rpm is None or last is None:
             return None
-        visits, now = self._of(caller), self._clock.monotonic()
-        admitted_at = visits.admitted_at
-        _slide(admitted_at, now)
-        left_s = admitted_at[-1] + _WINDOW_S - now if admitted_at else 0.0
-        return Rate(caller.rpm, max(0, caller.rpm - len(admitted_at)), left_s)
-
-    def _count(self, visits: _Visits, rpm: int) -> None:
-        now = self._clock.monotonic()
-        admitted_at = visits.admitted_at
-        _slide(admitted_at, now)
-        if len(admitted_at) >= rpm:
-            # The limit may have been lowered: so many must be gone that one more fits.
-            first = admitted_at[len(admitted_at) - rpm]
-            raise LimitExceeded(
-                "This key has used up its requests per minute.",
-                retry_after_s=first + _WINDOW_S - now,
-            )
-        admitted_at.append(now)
-
-    def _of(self, caller: Caller) -> _Visits:
-        return self._visits.setdefault(caller.key_id, _Visits())
+        return Rate(caller.rpm, max(0, caller.rpm - last.came), last.reset_s)
 
 
-def _slide(admitted_at: deque[float], now: float) -> None:
-    while admitted_at and admitted_at[0] + _WINDOW_S <= now:
-        admitted_at.popleft()
+def _room(caller: Caller) -> str:
+    return f"key:{caller.key_id}"
+
+
+def _refusal(entry: Entry) -> LimitExceeded:
+    if entry.wait_s > 0:
+        return LimitExceeded(
+            "This key has used up its requests per minute.", retry_after_s=entry.wait_s
+        )
+    return LimitExceeded("This key has too many requests in progress.")

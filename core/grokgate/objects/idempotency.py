@@ -7,8 +7,8 @@ reserve ──fresh──> running ──complete──> recorded ──24 h─�
    └─ another request under the same key, running or recorded: Conflict idempotency_mismatch
 ```
 
-What runs is known to this process only, so that a crash frees it. What was recorded is sealed, and
-is found again only with the owner and the key it was asked for under: neither can be read here.
+What runs holds a place (`bus.Places`), which no crash keeps. What was recorded is sealed, and is
+found again only with the owner and the key it was asked for under: neither can be read here.
 """
 
 from datetime import timedelta
@@ -17,8 +17,10 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from grokgate.bus import LocalPlaces, Places
 from grokgate.errors import Conflict
 from grokgate.objects.sealing import seal, unseal
+from grokgate.openai.ids import new_id
 from grokgate.storage import Database
 from grokgate.storage.replies import ReplyRow, find_reply, put_reply, remove_expired_replies
 from grokgate.upstream import Clock
@@ -41,12 +43,19 @@ class Reply(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-class Reservation(Struct, frozen=True, eq=False):
+class Reservation(Struct, frozen=True, eq=False, kw_only=True):
     """The right to do the work of one request; given back to `Replies.complete` or `release`."""
 
     identity: bytes
     owner: str
     request: bytes
+    place: str
+    """Begins with `request`, so that others see what runs."""
+
+    @property
+    def room(self) -> str:
+        """Where no other request may be at the same time."""
+        return f"once:{self.identity.hex()}"
 
 
 class Replies:
@@ -62,7 +71,11 @@ class Replies:
         self._database = database
         self._vault = vault
         self._clock = clock
-        self._running: dict[bytes, Reservation] = {}
+        self._places: Places = LocalPlaces(clock)
+
+    def join(self, places: Places) -> None:
+        """Let each key run once over all processes that share *places*; before the first use."""
+        self._places = places
 
     async def remove_expired(self) -> None:
         """Remove what expired while nobody ran; call it at the start."""
@@ -81,23 +94,26 @@ class Replies:
             Conflict: Another request has the key, or an equal one still runs.
             StoreUnavailable: Nothing is reserved.
         """
+        digest = self._vault.digest("idempotent request", request)
         wanted = Reservation(
-            self._vault.digest("idempotency key", f"{owner}\0{key}"),
-            owner,
-            self._vault.digest("idempotent request", request),
+            identity=self._vault.digest("idempotency key", f"{owner}\0{key}"),
+            owner=owner,
+            request=digest,
+            place=new_id(f"{digest.hex()}-"),
         )
+        # First the place, then the look: whoever leaves it has recorded its reply before.
+        entry = await self._places.enter(wanted.room, wanted.place, most=1)
         try:
-            row, holder = await self._look_up(wanted)
+            row = await self._look_up(wanted)
         except BaseException:
             self.release(wanted)
             raise
-        if (row or holder).request != wanted.request:
-            raise _mismatch()
         if row is not None:
-            return await self._unsealed(row)
-        if holder is not wanted:
-            raise _in_progress()
-        return wanted
+            self.release(wanted)
+            return await self._answered(row, wanted)
+        if entry.is_in:
+            return wanted
+        raise _in_progress() if entry.holder.startswith(digest.hex()) else _mismatch()
 
     async def complete(self, reservation: Reservation, reply: Reply) -> None:
         """Record the reply; it is on disk when this returns, and the reservation has ended.
@@ -120,25 +136,21 @@ class Replies:
 
     def release(self, reservation: Reservation) -> None:
         """Free the key of a reservation; one that has ended is passed over."""
-        if self._running.get(reservation.identity) is reservation:
-            del self._running[reservation.identity]
+        self._places.leave(reservation.room, reservation.place)
 
-    async def _look_up(self, wanted: Reservation) -> tuple[ReplyRow | None, Reservation]:
-        """Find the recorded reply, else who may do the work: *wanted*, unless another one does.
+    async def _look_up(self, wanted: Reservation) -> ReplyRow | None:
+        """Find the recorded reply.
 
-        Both inside one write transaction: they take turns, so that no reply is recorded between the
-        look and the reservation; and a database that cannot be written is noticed before the work.
+        In a write transaction: a database that cannot be written is noticed before the work.
         """
         now_ms = self._now_ms()
-        holder = wanted
         async with self._database.write() as connection:
             await remove_expired_replies(connection, now_ms=now_ms, limit=_REMOVED_AT_ONCE)
-            row = await find_reply(connection, wanted.identity, now_ms=now_ms)
-            if row is None:
-                holder = self._running.setdefault(wanted.identity, wanted)
-        return row, holder
+            return await find_reply(connection, wanted.identity, now_ms=now_ms)
 
-    async def _unsealed(self, row: ReplyRow) -> Reply:
+    async def _answered(self, row: ReplyRow, wanted: Reservation) -> Reply:
+        if row.request != wanted.request:
+            raise _mismatch()
         plaintext = await unseal(self._vault, row.sealed, context=reply_context(row.identity))
         return msgspec.msgpack.decode(plaintext, type=Reply)
 

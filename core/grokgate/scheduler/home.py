@@ -136,6 +136,10 @@ class Lease(Struct, frozen=True, kw_only=True):
     """Number of the decision that chose the token; `Home.decisions` tells it."""
 
 
+class LeaseEnded(Exception):
+    """A lease has ended, or may have, before it was used: somebody else may have its units."""
+
+
 class Settled(Struct, frozen=True, kw_only=True):
     """What the end of a lease led to."""
 
@@ -169,7 +173,10 @@ class PoolView(Struct, frozen=True, kw_only=True):
 
 
 class Home(Protocol):
-    """Where the ledger lives. Async methods may wait; the others never wait and never fail."""
+    """Where the ledger lives. Async methods may wait; the others never wait.
+
+    They never fail either, but for `sent`.
+    """
 
     async def acquire(self, want: Want, /) -> Lease:
         """Lease a token; waits in the fair queue while all fitting ones are busy.
@@ -182,7 +189,11 @@ class Home(Protocol):
         ...
 
     def sent(self, lease: Lease, /) -> None:
-        """Note that the request's body is going out."""
+        """Note that the request's body is going out.
+
+        Raises:
+            LeaseEnded: It must not go out. The lease is still to be settled.
+        """
         ...
 
     def settle(

@@ -31,6 +31,8 @@ from grokgate.upstream import AccountFacts, Clock, Observation, UpstreamSpec
 
 Doubt: TypeAlias = Callable[[str], None]
 """Told of a token that should be surveyed within a minute; returns at once."""
+Edit: TypeAlias = tuple[TokenRecord, TokenState | None]
+"""A record as it is stored now, and the state that was stored before; None: it was not there."""
 
 _EDITS = 500
 """Taken over in one go, which takes some 10 ms."""
@@ -118,7 +120,7 @@ class Shell(ABC):
         """
         known = list(records)
         with collector_paused():
-            self._behind.stored.update((record.id, record.state) for record in known)
+            self.stored_as(known)
             self._core.load(known, self._now(), unclean=unclean)
 
     async def edited(self, tokens: Sequence[TokenRecord], /) -> None:
@@ -126,13 +128,14 @@ class Shell(ABC):
 
         In portions, with calls in between: an import may bring any number of tokens.
         """
-        for start in range(0, len(tokens), _EDITS):
-            at = self._now()
-            for record in tokens[start : start + _EDITS]:
-                self._edited(record, at)
-            self._core.serve(at)
-            self._waiting.arm(at)
+        edits = self._edits_of(tokens)
+        for start in range(0, len(edits), _EDITS):
+            self._carry_out(edits[start : start + _EDITS])
             await anyio.lowlevel.checkpoint()
+
+    def stored_as(self, tokens: Iterable[TokenRecord], /) -> None:
+        """Note how tokens are stored: an edit is what is different from that."""
+        self._behind.stored.update((record.id, record.state) for record in tokens)
 
     def subscribe(self, doubt: Doubt) -> None:
         """Have *doubt* told of every token whose quota should be surveyed soon."""
@@ -292,11 +295,18 @@ class Shell(ABC):
                 await anyio.lowlevel.checkpoint()
             await anyio.sleep(_LOOK_S)
 
-    def _edited(self, record: TokenRecord, at: Moment) -> None:
-        before = self._behind.stored.pop(record.id, None)
-        self._core.edited(record, before, at)
-        if record.deleted_at_ms is None:
-            self._behind.stored[record.id] = record.state
+    def _edits_of(self, tokens: Iterable[TokenRecord]) -> list[Edit]:
+        """Tell what was stored before; at once, since calls go on to change what is stored."""
+        return [(record, self._behind.stored.pop(record.id, None)) for record in tokens]
+
+    def _carry_out(self, edits: Collection[Edit]) -> None:
+        at = self._now()
+        for record, before in edits:
+            self._core.edited(record, before, at)
+            if record.deleted_at_ms is None:
+                self._behind.stored[record.id] = record.state
+        self._core.serve(at)
+        self._waiting.arm(at)
 
     def _now(self) -> Moment:
         at = Moment(self._clock.monotonic(), self._wall_ms())

@@ -41,6 +41,8 @@ from grokgate.vault import Vault
 TOPIC: Final = "tokens"
 Listener: TypeAlias = Callable[[Sequence[TokenRecord]], Awaitable[None]]
 """Told of edited tokens after their commit; a deleted one carries ``deleted_at_ms``."""
+Baseline: TypeAlias = Callable[[Sequence[TokenRecord]], None]
+"""Told of tokens that are about to be edited, as they are stored until then."""
 _TELLING_S: Final = 60.0
 """Longest time for all listeners to one edit."""
 
@@ -64,6 +66,7 @@ class TokenBook:
         self._deleted: dict[str, TokenRecord] = {}
         self._listeners: list[Listener] = []
         self._followers: list[Listener] = []
+        self._baselines: list[Baseline] = []
         self._bus: Bus = LocalBus()
         self._editing = anyio.Lock()
 
@@ -108,10 +111,17 @@ class TokenBook:
         """Have *listener* told of what other processes did; else as `subscribe` says.
 
         The ledger that all share has been told by the process that edited. An erased token carries
-        ``deleted_at_ms``, as a deleted one does. Before an edit of this process it is told of the
-        records as they are stored until then, within the transaction.
+        ``deleted_at_ms``, as a deleted one does.
         """
         self._followers.append(listener)
+
+    def subscribe_baseline(self, baseline: Baseline) -> None:
+        """Have *baseline* told before each edit, where other processes share the database.
+
+        It is told within the transaction, for which all processes wait, so it does not wait for
+        anything itself. What it raises undoes the edit and reaches the caller.
+        """
+        self._baselines.append(baseline)
 
     def join(self, bus: Bus) -> None:
         """Tell other processes of edits, and follow theirs; call it before the bus runs."""
@@ -224,7 +234,9 @@ class TokenBook:
         for state in (await states_of(connection, ids)).values():
             self._put_state(state)
         # A home takes for the operator's doing whatever is different from what it was told before.
-        await self._tell(self._followers, [self._live[one] for one in ids if one in self._live])
+        known_records = [self._live[one] for one in ids if one in self._live]
+        for baseline in self._baselines:
+            baseline(known_records)
 
     async def _write(
         self, connection: Transaction, edits: Sequence[Edit], rows: Sequence[queries.TokenRow]

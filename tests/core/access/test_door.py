@@ -8,6 +8,7 @@ from structlog.testing import CapturingLogger
 
 from grokgate.access.door import Door
 from grokgate.access.password import hashed
+from grokgate.bus import LocalNotes
 from grokgate.errors import AuthenticationFailed, GatewayError, SetupRequired
 from grokgate.testing import FakeClock
 
@@ -19,7 +20,7 @@ KEY = "sk-a-key-of-some-client"
 
 def make(stored: str, log: Any = None) -> Door:
     door = Door(
-        FakeClock(),
+        LocalNotes(FakeClock()),
         digest=str.encode,
         loopback=False,
         is_key=lambda text: text == KEY,

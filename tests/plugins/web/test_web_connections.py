@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from grokgate.scheduler.home import LeaseEnded
 from grokgate_web.transport import (
     Route,
     Transport,
@@ -185,6 +186,20 @@ async def test_unknown_certificate_is_refused_before_anything_is_sent(
     exchange.close()
 
     assert (said, server.visits) == ([], [])
+
+
+async def test_body_does_not_go_out_when_it_must_not(transport: Transport, server: Any) -> None:
+    """Whoever is told that it is about to may object: a lease may have ended (F28)."""
+
+    def object_to_it() -> None:
+        raise LeaseEnded
+
+    exchange = await start(transport, server.base, body=b"secret", on_sent=object_to_it)
+    with pytest.raises(TransportError):
+        await exchange.head(soon())
+    exchange.close()
+
+    assert server.visits == []
 
 
 async def test_unknown_target_is_a_failure_to_connect(transport: Transport, server: Any) -> None:

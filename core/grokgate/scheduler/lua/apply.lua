@@ -1,12 +1,14 @@
 -- Carries out a batch of operations of one process, in order, as one step.
 --
 -- KEYS: 1 rows (hash by token), 2 leases by the time they expire, 3 facts about the ledger,
---       4 stream of changes, 5 this process's last answer, 6 begin of the names of daily usage
+--       4 stream of changes, 5 this process's last answer, 6 begin of the names of daily usage,
+--       7 begin of the names of rooms
 -- ARGV: 1 epoch, 2 process, 3 number of the batch, 4 operations, 5 life of a lease (ms)
 -- Returns the packed answer, then token and row (empty: gone) of everything that was touched.
 --
--- Nothing but daily usage is written before all operations are done, so an error changes nothing of
--- the ledger. A batch that was carried out before, its answer lost on the way, is answered again.
+-- Nothing but daily usage and places is written before all operations are done, so an error changes
+-- nothing of the ledger. A batch that was carried out before, its answer lost on the way, is answered
+-- again, with what it touched as that is by now.
 
 local ANSWER_KEPT_MS = 86400000
 local CHANGES_KEPT = 20000
@@ -122,13 +124,22 @@ local function write(ledger)
   return told
 end
 
+local function answer_again(kept)
+  local told = {}
+  for _, token in ipairs(cmsgpack.unpack(kept).tokens or {}) do
+    told[#told + 1] = token
+    told[#told + 1] = redis.call('HGET', KEYS[1], token) or ''
+  end
+  return {kept, unpack(told)}
+end
+
 local facts = redis.call('HMGET', KEYS[3], 'epoch', 'sequence', 'change')
 if facts[1] ~= ARGV[1] then
   return redis.error_reply('EPOCH the ledger is another one now')
 end
 local kept = redis.call('GET', KEYS[5])
 if kept and cmsgpack.unpack(kept).number == tonumber(ARGV[3]) then
-  return {kept}
+  return answer_again(kept)
 end
 local time = redis.call('TIME')
 local ledger = setmetatable({
@@ -143,11 +154,16 @@ for number, op in ipairs(cmsgpack.unpack(ARGV[4])) do
 end
 local told = write(ledger)
 write_expiry(ledger)
+local tokens = {}
+for token in pairs(ledger.rows) do
+  tokens[#tokens + 1] = token
+end
 local answer = cmsgpack.pack({
   number = tonumber(ARGV[3]),
   sequence = ledger.sequence,
   change = ledger.change,
   answers = answers,
+  tokens = tokens,
 })
 redis.call('SET', KEYS[5], answer, 'PX', ANSWER_KEPT_MS)
 return {answer, unpack(told)}

@@ -2,6 +2,7 @@
 -- its process decided on it; it returns an answer, or nothing where there is nothing to say.
 
 local COOL_CAP_S, FIRST_COOL_S, BLIND_WAIT_S = 600, 30, 3600
+local FIRST_RECORD = 1
 
 local operations = {}
 
@@ -11,6 +12,17 @@ local function set_of(names)
     set[name] = true
   end
   return set
+end
+
+-- Makes an operation of a step that changes a token: nothing happens where the ledger does not have
+-- it, or where the step returns false.
+local function on_token(step)
+  return function(ledger, op, now)
+    local row = ledger:row(op.token, now)
+    if row and step(row, op, now) ~= false then
+      ledger:changed(op.token)
+    end
+  end
 end
 
 local function may_lease(row, op)
@@ -45,15 +57,14 @@ function operations.reserve(ledger, op, now)
   return {fence = fence}
 end
 
-function operations.sent(ledger, op, now)
-  local row = ledger:row(op.token, now)
-  local lease = row and row.leases[Row.lease_key(op.fence)]
-  if lease and not lease.sent then
-    lease.sent = true
-    row.use_count = row.use_count + 1
-    ledger:changed(op.token)
+operations.sent = on_token(function(row, op)
+  local lease = row.leases[Row.lease_key(op.fence)]
+  if not lease or lease.sent then
+    return false
   end
-end
+  lease.sent = true
+  row.use_count = row.use_count + 1
+end)
 
 function operations.settle(ledger, op, now)
   local row = ledger:row(op.token, now)
@@ -175,13 +186,9 @@ function operations.better(ledger, op, now)
   end
 end
 
-function operations.survey(ledger, op, now)
-  local row = ledger:row(op.token, now)
-  if row then
-    row.surveys = math.max(0, row.surveys + op.by)
-    ledger:changed(op.token)
-  end
-end
+operations.survey = on_token(function(row, op)
+  row.surveys = math.max(0, row.surveys + op.by)
+end)
 
 local function learn_window(row, op, name, window, now)
   local told = not op.asked and row.leases[Row.lease_key(op.since)]
@@ -206,11 +213,7 @@ local function close_survey(row, heard, asked, now)
   row.sync_count = row.sync_count + 1
 end
 
-function operations.learn(ledger, op, now)
-  local row = ledger:row(op.token, now)
-  if not row then
-    return
-  end
+operations.learn = on_token(function(row, op, now)
   local heard, any = set_of(op.unknown), false
   for name, window in pairs(op.windows) do
     learn_window(row, op, name, window, now)
@@ -229,26 +232,16 @@ function operations.learn(ledger, op, now)
     end
   end
   Row.restate(row, now, 'survey')
-  ledger:changed(op.token)
-end
+end)
 
-function operations.remember(ledger, op, now)
-  local row = ledger:row(op.token, now)
-  if not row then
-    return
-  end
+operations.remember = on_token(function(row, op)
   row.tier = op.tier or row.tier
   for name, note in pairs(op.kept) do
     row.kept[name] = note
   end
-  ledger:changed(op.token)
-end
+end)
 
-function operations.empty(ledger, op, now)
-  local row = ledger:row(op.token, now)
-  if not row then
-    return
-  end
+operations.empty = on_token(function(row, op, now)
   local wait_ms = Holding.wait_ms(op.reset_in_s or BLIND_WAIT_S)
   for _, name in ipairs(op.buckets) do
     if op.closed then
@@ -258,75 +251,62 @@ function operations.empty(ledger, op, now)
     end
   end
   Row.restate(row, now, op.evidence)
-  ledger:changed(op.token)
-end
+end)
 
-function operations.doubt(ledger, op, now)
-  local row = ledger:row(op.token, now)
-  if row then
-    for _, holding in pairs(row.held) do
-      holding.known = false
-    end
-    Row.restate(row)
-    ledger:changed(op.token)
+operations.doubt = on_token(function(row)
+  for _, holding in pairs(row.held) do
+    holding.known = false
   end
-end
+  Row.restate(row)
+end)
 
-function operations.heal(ledger, op, now)
-  local row = ledger:row(op.token, now)
-  if row then
-    row.last_fail_reason = nil
-    row.fail_count, row.faults, row.cool_level = 0, 0, 0
-    ledger:changed(op.token)
-  end
-end
+operations.heal = on_token(function(row)
+  row.last_fail_reason = nil
+  row.fail_count, row.faults, row.cool_level = 0, 0, 0
+end)
 
-function operations.blame(ledger, op, now)
-  local row = ledger:row(op.token, now)
-  if row then
-    row.faults = math.max(0, row.faults + op.faults)
-    row.fail_count = row.fail_count + op.refusals
-    ledger:changed(op.token)
-  end
-end
+operations.blame = on_token(function(row, op)
+  row.faults = math.max(0, row.faults + op.faults)
+  row.fail_count = row.fail_count + op.refusals
+end)
 
-function operations.fail(ledger, op, now)
-  local row = ledger:row(op.token, now)
-  if row then
-    row.last_fail_reason, row.last_fail_at_ms = op.reason, now
-    ledger:changed(op.token)
-  end
-end
+operations.fail = on_token(function(row, op, now)
+  row.last_fail_reason, row.last_fail_at_ms = op.reason, now
+end)
 
-function operations.cool(ledger, op, now)
-  local row = ledger:row(op.token, now)
-  if not row or row.bar ~= 0 then
-    return
+operations.cool = on_token(function(row, op, now)
+  if row.bar ~= 0 then
+    return false
   end
   local pause_s = FIRST_COOL_S * 2 ^ math.min(row.cool_level, 10) * (1 + op.jitter / 4)
   Row.set_bar(row, COOLING, op.reason)
   row.cool_level = row.cool_level + 1
   row.cool_until_ms = now + math.floor(math.min(COOL_CAP_S, pause_s) * 1000 + 0.5)
   Row.restate(row, now, op.evidence)
-  ledger:changed(op.token)
-end
+end)
 
-function operations.retire(ledger, op, now)
-  local row = ledger:row(op.token, now)
-  if row and row.bar ~= DISABLED then
-    Row.set_bar(row, EXPIRED, op.reason)
-    Row.restate(row, now, op.evidence)
-    ledger:changed(op.token)
+operations.retire = on_token(function(row, op, now)
+  if row.bar == DISABLED then
+    return false
   end
-end
+  Row.set_bar(row, EXPIRED, op.reason)
+  Row.restate(row, now, op.evidence)
+end)
 
--- Adds a token as it is stored; of one that is there already only revises the record.
+-- What operators decide is told by the processes where they did, each at its own pace. It counts in
+-- the order in which it was stored, which shows in the revision of the record.
+
+-- Adds a token as it is stored; of one that is there already only revises the record. One that was
+-- erased and comes again begins with the first revision.
 function operations.put(ledger, op, now)
   local row = ledger:row(op.token, now)
   local stored = Row.whole(op.row)
   if not row then
     ledger:add(op.token, stored)
+  elseif stored.record < row.record and not (row.gone and stored.record == FIRST_RECORD) then
+    return
   else
+    row.record = stored.record
     row.assumed = stored.assumed
     if row.gone then
       row.gone = nil
@@ -339,11 +319,11 @@ function operations.put(ledger, op, now)
 end
 
 -- Applies what an operator changed in a stored state.
-function operations.override(ledger, op, now)
-  local row = ledger:row(op.token, now)
-  if not row then
-    return
+operations.override = on_token(function(row, op, now)
+  if op.record < row.record or op.late and op.record == row.record then
+    return false
   end
+  row.record = op.record
   if op.bar then
     Row.set_bar(row, op.bar)
     row.reason = op.reason
@@ -353,15 +333,14 @@ function operations.override(ledger, op, now)
     Holding.replace(Row.holding(row, name), loaded)
   end
   Row.restate(row, now, 'operator')
-  ledger:changed(op.token)
-end
+end)
 
-function operations.remove(ledger, op, now)
-  local row = ledger:row(op.token, now)
-  if row then
-    row.gone = true
-    Row.set_bar(row, DISABLED)
-    Row.restate(row)
-    ledger:changed(op.token)
+operations.remove = on_token(function(row, op)
+  if op.record < row.record then
+    return false
   end
-end
+  row.record = op.record
+  row.gone = true
+  Row.set_bar(row, DISABLED)
+  Row.restate(row)
+end)

@@ -4,7 +4,7 @@ local COOLING, EXPIRED, DISABLED = -2, -3, -4
 local STATUS = {[COOLING] = 'cooling', [EXPIRED] = 'expired', [DISABLED] = 'disabled'}
 local COUNTS = {
   'inflight', 'bar', 'fence', 'surveys', 'use_count', 'consumed',
-  'cool_level', 'faults', 'fail_count', 'sync_count',
+  'cool_level', 'faults', 'fail_count', 'sync_count', 'record',
 }
 
 local Row = {}

@@ -5,9 +5,10 @@ home        the home: leases, what is learned, views      scripts     Lua script
 view        this process's copy of the ledger             operations  what scripts are asked to do
 outbox      operations on their way, in order, once       rows        a token as it lies there
 changes     what other processes did                      usage       daily quotas of keys
-leases      heartbeat and reaper
+leases      heartbeat and reaper                          places      limits of what runs at once
 epochs      begins the ledger anew when it was lost       joining     comes back to it, in order
-client      the connection: limits, breaker, clock    check       what the doctor asks
+members     who takes part in it, and is waited for       layout      keeps versions apart
+client      the connection: limits, breaker, clock        check       what the doctor asks
 ```
 
 1. A token is picked from the view, and reserved there at once; the server confirms or refuses.
@@ -21,6 +22,7 @@ milliseconds before it was lost. Nothing here is durable: `scheduler.behind` see
 """
 
 from grokgate.scheduler.redis.home import RedisHome
+from grokgate.scheduler.redis.places import RedisPlaces
 from grokgate.scheduler.redis.usage import RedisUsage
 
-__all__ = ["RedisHome", "RedisUsage"]
+__all__ = ["RedisHome", "RedisPlaces", "RedisUsage"]

@@ -4,7 +4,12 @@ import time
 from typing import Final
 
 from msgspec import Struct
-from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    NoPermissionError,
+    OutOfMemoryError,
+)
 
 from grokgate.bus.connecting import FAULTS, connected
 from grokgate.errors import StateError
@@ -76,6 +81,8 @@ def reason(error: BaseException) -> str:
     # While it connects, the library hides a refusal behind an error of the connection.
     if isinstance(error, _REFUSALS) or isinstance(error.__cause__, _REFUSALS):
         return "The Redis server refuses the user or the password. Correct SERVER_REDIS_URL."
+    if isinstance(error, OutOfMemoryError):
+        return "The memory of the Redis server is full. Raise its maxmemory."
     kind = type(error).__name__
     return f"The Redis server does not answer ({kind}). Start it, or correct SERVER_REDIS_URL."
 

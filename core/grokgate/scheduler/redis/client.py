@@ -36,6 +36,10 @@ class Lost(Exception):
     """The server does not answer, or has another ledger than before."""
 
 
+class OtherLayout(Lost):
+    """Processes of another version keep the ledger there in another way; says what to do."""
+
+
 class Defect(Exception):
     """The server could not carry out a script: asking again would not help."""
 
@@ -81,6 +85,7 @@ class Link:
         self._script = self.client.register_script(scripts.text())
         self._up = asyncio.Event()
         self._up_at = 0.0
+        self._is_kept_out = False
         self._look = asyncio.Event()
         self._listeners: list[Callable[[], None]] = []
 
@@ -106,7 +111,8 @@ class Link:
 
         Raises:
             StartupError: It does not answer.
-            StateError: It is too old, or may throw away what it holds.
+            StateError: It is too old, may throw away what it holds, or has the ledger of another
+                version.
         """
         deadline = self._clock.monotonic() + within_s
         try:
@@ -123,7 +129,7 @@ class Link:
             try:
                 await self._look_after(join)
             except Lost as error:
-                self._log.debug("runtime_store_silent", error=str(error))
+                self._note(error)
             with anyio.move_on_after(_LOOK_S if self.up else _AGAIN_S):
                 await self._look.wait()
 
@@ -206,6 +212,8 @@ class Link:
                 await self.measure()
                 await join()
             self._rise()
+        except OtherLayout as error:
+            raise StateError(str(error)) from error
         except Lost as error:
             if last:
                 raise StartupError(reason(error.__cause__ or error)) from error
@@ -219,6 +227,14 @@ class Link:
             await join()
         self._rise()
         self._log.info("runtime_store_back")
+
+    def _note(self, error: Lost) -> None:
+        """Log why the connection is not back; what only the operator can end, aloud and once."""
+        if not isinstance(error, OtherLayout):
+            self._log.debug("runtime_store_silent", error=str(error))
+        elif not self._is_kept_out:
+            self._log.error("runtime_store_of_another_version", detail=str(error))
+        self._is_kept_out = isinstance(error, OtherLayout)
 
     def _rise(self) -> None:
         self._up_at = self._clock.monotonic()

@@ -1,5 +1,7 @@
 """A home that several processes share: see `scheduler.redis` for how it works."""
 
+import asyncio
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -8,18 +10,20 @@ from typing import Any, Final
 from uuid import uuid4
 
 import anyio
+import anyio.lowlevel
 from msgspec import structs
 
 from grokgate.errors import GatewayError, Overloaded
 from grokgate.scheduler.behind import Writer
 from grokgate.scheduler.core import Waiter
 from grokgate.scheduler.entry import Grant
-from grokgate.scheduler.home import Lease, Want
+from grokgate.scheduler.home import Lease, LeaseEnded, Want
 from grokgate.scheduler.redis.changes import Changes
 from grokgate.scheduler.redis.client import Link, Lost, gone
 from grokgate.scheduler.redis.epochs import Epochs
 from grokgate.scheduler.redis.joining import Joining
 from grokgate.scheduler.redis.leases import Leases
+from grokgate.scheduler.redis.members import Members
 from grokgate.scheduler.redis.operations import (
     Answer,
     Batch,
@@ -32,7 +36,7 @@ from grokgate.scheduler.redis.operations import (
 from grokgate.scheduler.redis.outbox import SIZE, Outbox
 from grokgate.scheduler.redis.view import View
 from grokgate.scheduler.shelf import DISABLED
-from grokgate.scheduler.shell import HomeSettings, Shell
+from grokgate.scheduler.shell import Edit, HomeSettings, Shell
 from grokgate.tokens.record import TokenRecord
 from grokgate.upstream import Clock, Secret, UpstreamSpec
 
@@ -64,7 +68,8 @@ class RedisHome(Shell):
         start_s: How long `open` tries.
         lease_s: For how long a lease holds without a heartbeat; there are three in that time.
         reap_s: Between two looks for leases that nobody keeps alive.
-        regain_s: For so long a ledger that was begun anew leases nothing (`joining`).
+        regain_s: For so long a ledger that was begun anew leases nothing because of processes that
+            may have died (`joining`).
         backlog_size: How many operations may wait for a server that is gone.
         reachable: Whether what makes states durable answers; nothing is leased while it does not.
     """
@@ -86,7 +91,7 @@ class RedisHome(Shell):
         start_s: float = 3.0,
         lease_s: float = 60.0,
         reap_s: float = 5.0,
-        regain_s: float = 1.0,
+        regain_s: float = 2.0,
         backlog_size: int = SIZE,
         reachable: Callable[[], bool] = lambda: True,
     ) -> None:
@@ -103,6 +108,8 @@ class RedisHome(Shell):
         )
         self._rng = rng
         self._start_s = start_s
+        self._edits: deque[Edit] = deque()
+        self._edits_wait = asyncio.Event()
         self._reachable = reachable
         self._link = Link(
             url,
@@ -122,7 +129,7 @@ class RedisHome(Shell):
             self._link,
             self._epochs,
             adopt=self._adopt,
-            known=self._view.entries.__contains__,
+            awaited=lambda: len(self._core.queue) > 0,
             log=log,
         )
         self._leases = Leases(
@@ -130,18 +137,12 @@ class RedisHome(Shell):
             self.outbox,
             up_s=self._link.up_s,
             ended=self._ended,
+            now_s=clock.monotonic,
             renew_s=lease_s / 3,
             reap_s=reap_s,
         )
-        self._joining = Joining(
-            self._link,
-            self._epochs,
-            self._view,
-            self.outbox,
-            self._leases,
-            now=self._now,
-            regain_s=regain_s,
-        )
+        self._members = Members(self._link, now=self._now, silent_s=regain_s / 2)
+        self._joining = Joining(self._epochs, self._members, self.outbox, self._leases)
         self._link.subscribe(self._let_nobody_wait)
 
     # -- the server --------------------------------------------------------------------------
@@ -149,7 +150,7 @@ class RedisHome(Shell):
     @property
     def ready(self) -> bool:
         """Whether anything can be leased: all answer, and the server's ledger is complete."""
-        return self._link.up and self._joining.is_complete and self._reachable()
+        return self._link.up and self._reachable()
 
     @property
     def outages(self) -> int:
@@ -164,18 +165,30 @@ class RedisHome(Shell):
             StateError: It is too old, or may throw away what it holds.
         """
         await self._link.open(self._join, within_s=self._start_s)
-        await anyio.sleep(max(0.0, self._joining.wait_s))
 
     def load(self, records: Iterable[TokenRecord], *, unclean: bool = False) -> None:
         """Take over the stored tokens; what the server knows of them is younger, and stays."""
         with self._view.quiet():
             super().load(records, unclean=unclean)
 
+    def stored_as(self, tokens: Iterable[TokenRecord], /) -> None:
+        """Note how tokens are stored that are about to be edited.
+
+        Raises:
+            StoreUnavailable: The server is gone, and too much waits for it to take the edit, too.
+        """
+        if not self._link.up and (self._edits or not self.outbox.has_room):
+            raise gone()
+        super().stored_as(tokens)
+
     async def edited(self, tokens: Sequence[TokenRecord], /) -> None:
-        """Take over edits, as fast as the server does; of a state only what was changed in it."""
-        for start in range(0, len(tokens), _EDITS):
-            await super().edited(tokens[start : start + _EDITS])
-            await self.outbox.room()
+        """Take over edits, as fast as the server does; of a state only what was changed in it.
+
+        Those for which there is no room, as the server has gone meanwhile, wait until it is back.
+        """
+        self._edits += self._edits_of(tokens)
+        self._edits_wait.set()
+        await self._carry_out_edits()
 
     async def noticed(self, tokens: Sequence[TokenRecord], /) -> None:
         """Take over records that another process edited: it has told the ledger itself."""
@@ -203,7 +216,7 @@ class RedisHome(Shell):
                 continue
             if (state.status == "disabled") != (entry.bar == DISABLED):
                 before = structs.replace(state, status=entry.status)
-                self._view.override(entry, before, state, self._now())
+                self._view.override(entry, before, state, self._now(), late=record.revision)
 
     # -- leases ------------------------------------------------------------------------------
 
@@ -223,6 +236,17 @@ class RedisHome(Shell):
             if refused >= _TRIES:
                 await self._step_back(want)
 
+    def sent(self, lease: Lease, /) -> None:
+        """Note that the request's body is going out.
+
+        Raises:
+            LeaseEnded: This process stood still for so long that others may have ended its leases.
+        """
+        if not self._leases.is_alive(lease.id):
+            self._log.warning("lease_too_old", lease=lease.id, token=lease.token)
+            raise LeaseEnded
+        super().sent(lease)
+
     def refusal(self, want: Want, /) -> GatewayError | None:
         """Say why *want* would get no token now; None: it would."""
         return super().refusal(want) if self.ready else gone()
@@ -233,10 +257,12 @@ class RedisHome(Shell):
         """Exchange news with the server, and write changed states, until cancelled."""
         async with anyio.create_task_group() as group:
             group.start_soon(self._link.run, self._join)
+            group.start_soon(self._members.run)
             group.start_soon(self.outbox.run)
             group.start_soon(self._changes.run)
             group.start_soon(self._leases.run)
             group.start_soon(self._follow_time)
+            group.start_soon(self._keep_carrying_out)
             await self._behind.run()
 
     async def aclose(self) -> None:
@@ -249,9 +275,31 @@ class RedisHome(Shell):
             while len(self.outbox) and self._link.up:
                 await self.outbox.send()
         await self.flush()
+        await self._members.leave()
         await self._link.aclose()
 
     # -- inside ------------------------------------------------------------------------------
+
+    async def _keep_carrying_out(self) -> None:
+        """Carry out edits that had to wait for the server."""
+        while True:
+            await self._edits_wait.wait()
+            await self._link.ready()
+            await self._carry_out_edits()
+
+    def _carry_out(self, edits: Collection[Edit]) -> None:
+        for record, _ in edits:
+            self._view.tell_of(record)
+        super()._carry_out(edits)
+
+    async def _carry_out_edits(self) -> None:
+        """Carry out edits, oldest first, while there is room; may run in several tasks."""
+        while self._edits and await self.outbox.room():
+            count = min(_EDITS, len(self._edits))
+            self._carry_out([self._edits.popleft() for _ in range(count)])
+            await anyio.lowlevel.checkpoint()
+        if not self._edits:
+            self._edits_wait.clear()
 
     def _journal(self, operation: Operation) -> None:
         self.outbox.put(operation)
@@ -281,6 +329,7 @@ class RedisHome(Shell):
         lease = self._core.acquire(want, at)
         if lease is not None:
             return lease
+        self._changes.hurry()
         try:
             return await self._waiting.wait(want, at, size=settings.limits.queue_size, again=again)
         finally:

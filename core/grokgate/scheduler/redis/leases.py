@@ -11,6 +11,10 @@ from grokgate.scheduler.redis.outbox import Outbox
 from grokgate.scheduler.redis.view import View
 
 _AT_ONCE = 100
+_BEATS = 3
+"""Heartbeats in the life of a lease."""
+_MARGIN = 0.25
+"""Of the time between two: for a body that is about to go out, and for an answer that was slow."""
 
 
 class Leases:
@@ -21,6 +25,7 @@ class Leases:
         outbox: Takes operations to the server.
         up_s: Tells for how long the server has been there.
         ended: Told of leases that expired there, of whatever process.
+        now_s: Returns the time of this process, monotonic seconds.
         renew_s: Between two heartbeats; a lease lasts three of them.
         reap_s: Between two looks for what is overdue.
     """
@@ -32,6 +37,7 @@ class Leases:
         *,
         up_s: Callable[[], float],
         ended: Callable[[Sequence[LeaseName]], None],
+        now_s: Callable[[], float],
         renew_s: float,
         reap_s: float,
     ) -> None:
@@ -39,6 +45,9 @@ class Leases:
         self._outbox = outbox
         self._up_s = up_s
         self._ended = ended
+        self._now_s = now_s
+        self._renewed_s = 0.0
+        """When the last heartbeat began that has reached the server."""
         self._renew_s = renew_s
         self._reap_s = reap_s
 
@@ -56,6 +65,17 @@ class Leases:
             if fence > 0
         ]
 
+    def is_alive(self, lease: int) -> bool:
+        """Tell whether a lease of ours cannot have ended, even if we have stood still.
+
+        One whose body went out already counts as alive: it is charged however it ends.
+        """
+        grant = self._view.open.get(lease)
+        if grant is None:
+            return False
+        held_s = self._now_s() - max(grant.since, self._renewed_s)
+        return grant.sent or held_s < (_BEATS - _MARGIN) * self._renew_s
+
     async def run(self) -> None:
         """Renew and reap until cancelled."""
         async with anyio.create_task_group() as group:
@@ -69,10 +89,12 @@ class Leases:
             for fence, grant in self._view.open.items()
             if fence > 0
         ]
+        began_s = self._now_s()
         for start in range(0, len(mine), _AT_ONCE):
             answer = await self._outbox.ask(Renew(leases=mine[start : start + _AT_ONCE]))
             for lease in answer.leases:
                 self._view.drop(lease.fence)
+        self._renewed_s = began_s
 
     async def _reap(self) -> None:
         """End what is overdue; after an outage only when all had time for a heartbeat."""

@@ -1,6 +1,6 @@
 """The steps that scripts carry out on the shared ledger, as they travel.
 
-`lua/operations.lua` and `lua/usage.lua` have the other side.
+`lua/operations.lua`, `lua/usage.lua` and `lua/places.lua` have the other side.
 """
 
 from collections.abc import Mapping, Sequence
@@ -168,10 +168,17 @@ class Override(_OfToken, kw_only=True):
     """None: he left the status alone."""
     reason: str | None = None
     held: Mapping[str, HoldingRow]
+    record: int
+    """Revision of the record in which he did."""
+    late: bool = False
+    """Another process was to tell: nothing happens if it has."""
 
 
 class Remove(_OfToken, kw_only=True):
     """Lease a token no more."""
+
+    record: int
+    """Revision of the record that was deleted."""
 
 
 class Charge(_Operation, kw_only=True):
@@ -191,6 +198,34 @@ class Credit(_Operation, kw_only=True):
     day: str
     key: str
     amounts: Mapping[str, int]
+
+
+class Enter(_Operation, kw_only=True):
+    """Let one into a room; see `bus.Places`."""
+
+    room: str
+    place: str
+    most: int | None = None
+    per_minute: int | None = None
+    held_ms: int
+    """For so long the place is held without a heartbeat."""
+
+
+class Stay(_Operation, kw_only=True):
+    """Keep places in a room; in a ledger that was begun anew, take them in again."""
+
+    room: str
+    places: Sequence[str]
+    held_ms: int
+    came: Mapping[str, int] = {}
+    """Milliseconds since each was let in, within the last minute."""
+
+
+class Leave(_Operation, kw_only=True):
+    """Give a place in a room back."""
+
+    room: str
+    place: str
 
 
 Operation: TypeAlias = (
@@ -217,6 +252,9 @@ Operation: TypeAlias = (
     | Remove
     | Charge
     | Credit
+    | Enter
+    | Stay
+    | Leave
 )
 
 
@@ -226,13 +264,19 @@ class Answer(Struct):
     fence: int = 0
     """Of the lease, after a `Reserve`."""
     refused: bool = False
-    """The token may not be leased now, or a quota would be passed."""
+    """The token may not be leased now, a quota would be passed, or a room is full."""
     rejected: bool = False
     """The lease had ended before (I3)."""
     unknown: bool = False
     """The day is new here: say what is stored of it."""
     leases: tuple[LeaseName, ...] = ()
     """Those that have expired (`Reap`), or had ended before (`Renew`)."""
+    holder: str = ""
+    """Who has a place, where there was none left; after an `Enter` as all below."""
+    came: int = 0
+    """How many were let in within the last minute."""
+    reset_ms: int = 0
+    wait_ms: int = 0
     ok: bool = False
 
 

@@ -6,11 +6,15 @@ was lost is sent again under the same number, which the server recognizes.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
 from typing import Any, TypeAlias
 
+import anyio
+
 from grokgate.scheduler.redis.client import Defect, Link, Lost, gone
-from grokgate.scheduler.redis.operations import Answer, Batch, Operation
+from grokgate.scheduler.redis.operations import Answer, Batch, Operation, Override, Put, Remove
 from grokgate.upstream import Clock
 
 Received: TypeAlias = Callable[[Batch, Mapping[str, bytes]], None]
@@ -18,6 +22,10 @@ Received: TypeAlias = Callable[[Batch, Mapping[str, bytes]], None]
 
 SIZE = 10_000
 _BATCH = 128
+_KEPT = (Put, Override, Remove)
+"""Never dropped."""
+_GATHER_S = 0.005
+"""How long what nobody waits for may lie, so that it goes with what somebody does."""
 _LONGEST_S = 1.0
 """For an answer; the breaker opens long before, unless nobody sends."""
 
@@ -52,7 +60,8 @@ class Outbox:
         clock: Tells how long they have waited.
         received: Told of every answer.
         log: Told of what had to be dropped.
-        size: How many may wait. More are dropped: their leases expire, which charges them.
+        size: How many may wait. More are dropped: their leases expire, which charges them. What
+            operators decided is never dropped; `room` bounds it.
     """
 
     def __init__(
@@ -69,8 +78,10 @@ class Outbox:
         self._batch: list[_Item] = []
         self._number = 0
         self._stirred = asyncio.Event()
+        self._pressed = asyncio.Event()
         self._eased = asyncio.Event()
         self._turn = asyncio.Lock()
+        self._known: list[Callable[[], Sequence[Operation]]] = []
         link.subscribe(self._lost)
 
     def __len__(self) -> int:
@@ -78,28 +89,47 @@ class Outbox:
         return len(self._waiting) + len(self._batch)
 
     def put(self, operation: Operation) -> None:
-        """Have *operation* carried out; never waits and never fails."""
+        """Have *operation* carried out, if there is room; never waits and never fails."""
         self._append(_Item(operation, self._clock.monotonic()))
 
-    async def room(self) -> None:
-        """Wait until half of the room is free; not while the server is gone."""
-        while len(self) > self._size // 2 and self._link.up:
+    @property
+    def has_room(self) -> bool:
+        """Whether half of the room is free."""
+        return len(self) <= self._size // 2
+
+    async def room(self) -> bool:
+        """Wait until half of the room is free; False: it is not, and the server is gone."""
+        while not self.has_room and self._link.up:
             self._eased.clear()
             await self._eased.wait()
+        return self.has_room
 
-    async def send_first(self, operations: Sequence[Operation]) -> None:
+    async def send_first(self, operations: Iterator[Operation]) -> None:
         """Have *operations* carried out now, before all that wait, while nothing else is sent.
+
+        They are taken in portions, with calls in between.
 
         Raises:
             Lost: Perhaps they were not.
         """
-        for start in range(0, len(operations), _BATCH):
+        while portion := list(islice(operations, _BATCH)):
             async with self._turn:
                 self._number += 1
-                batch, rows = await self._link.apply(
-                    self._number, operations[start : start + _BATCH]
-                )
+                batch, rows = await self._link.apply(self._number, portion)
             self._received(batch, rows)
+
+    async def send_all(self) -> None:
+        """Send what waits until nothing does, before it is sent by itself.
+
+        Raises:
+            Lost: Something waits still.
+        """
+        while len(self):
+            await self._send()
+
+    def restore(self, known: Callable[[], Sequence[Operation]]) -> None:
+        """Have what *known* returns carried out first of all in every other ledger."""
+        self._known.append(known)
 
     async def begin_anew(self, operations: Sequence[Operation]) -> None:
         """Go on in another ledger: *operations* first, then what waits.
@@ -111,7 +141,8 @@ class Outbox:
             now_s = self._clock.monotonic()
             again, self._batch = [item for item in self._batch if item.future is None], []
             self._waiting.extendleft(reversed(again))
-            self._waiting.extendleft(_Item(one, now_s) for one in reversed(operations))
+            first = [*operations, *(one for known in self._known for one in known())]
+            self._waiting.extendleft(_Item(one, now_s) for one in reversed(first))
             self._stirred.set()
 
     async def ask(
@@ -147,10 +178,15 @@ class Outbox:
         while True:
             await self._stirred.wait()
             await self._link.ready()
+            await self._gather()
             await self.send()
 
     async def send(self) -> None:
         """Send the next batch, or the last one once more."""
+        with suppress(Lost):
+            await self._send()
+
+    async def _send(self) -> None:
         async with self._turn:
             self._prepare()
             if not self._batch:
@@ -158,20 +194,26 @@ class Outbox:
                 return
             try:
                 reply = await self._link.apply(self._number, self._operations())
-            except Lost:
-                return
             except Defect as error:
                 self._give_up(str(error))
                 return
             self._answer(*reply)
 
     def _append(self, item: _Item) -> bool:
-        if len(self) >= self._size:
+        if len(self) >= self._size and not isinstance(item.operation, _KEPT):
             self._drop(1, "full")
             return False
         self._waiting.append(item)
         self._stirred.set()
+        if item.future is not None or len(self._waiting) >= _BATCH:
+            self._pressed.set()
         return True
+
+    async def _gather(self) -> None:
+        """Wait for more, unless somebody waits for an answer, or a batch is full."""
+        if not self._batch:
+            with anyio.move_on_after(_GATHER_S):
+                await self._pressed.wait()
 
     def _prepare(self) -> None:
         """Make up a batch, unless one is under way."""
@@ -179,6 +221,8 @@ class Outbox:
             return
         count = min(_BATCH, len(self._waiting))
         self._batch = [self._waiting.popleft() for _ in range(count)]
+        if not self._waiting:
+            self._pressed.clear()
         self._number += 1
 
     def _operations(self) -> list[Operation]:

@@ -76,30 +76,12 @@ class Row(Struct, omit_defaults=True):
     sync_count: int = 0
     kept: Mapping[str, str] = {}
     gone: bool = False
+    record: int = 0
+    """Revision of the record that it was told of last: what operators decided before is over."""
 
 
-_SAME = (
-    "inflight",
-    "bar",
-    "status",
-    "since_ms",
-    "evidence",
-    "reason",
-    "fence",
-    "last_used_at_ms",
-    "surveys",
-    "use_count",
-    "consumed",
-    "tier",
-    "cool_level",
-    "faults",
-    "fail_count",
-    "last_fail_at_ms",
-    "last_fail_reason",
-    "last_sync_at_ms",
-    "sync_count",
-    "kept",
-    "gone",
+_SAME = tuple(
+    name for name in Row.__struct_fields__ if name in Entry.__struct_fields__ and name != "held"
 )
 _SAME_OF_HOLDING = tuple(name for name in Holding.__struct_fields__ if name != "refill_at")
 _encoder = msgspec.msgpack.Encoder()

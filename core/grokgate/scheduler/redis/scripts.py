@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from grokgate.scheduler.redis.operations import Batch, Operation
 
-_PARTS = ("holding", "row", "operations", "usage", "apply")
+_PARTS = ("holding", "row", "operations", "usage", "places", "apply")
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Batch)
 
@@ -34,7 +34,7 @@ class Keys(Struct, frozen=True):
 
     @property
     def facts(self) -> str:
-        """Hash: ``epoch``, ``server``, ``begun_ms``, ``sequence``, ``change``."""
+        """Hash: ``epoch``, ``server``, ``layout``, ``begun_ms``, ``sequence``, ``change``."""
         return self._name("facts")
 
     @property
@@ -48,9 +48,19 @@ class Keys(Struct, frozen=True):
         return self._name("usage:")
 
     @property
+    def places(self) -> str:
+        """Begin of the names of sorted sets: who is in a room, and who came."""
+        return self._name("places:")
+
+    @property
     def lock(self) -> str:
         """Held by the process that begins an epoch."""
         return self._name("lock")
+
+    @property
+    def members(self) -> str:
+        """Hash: process → epoch, how far it has come, and when that was (Unix ms)."""
+        return self._name("members")
 
     def answer(self, process: str) -> str:
         """The last answer to *process*."""
@@ -65,6 +75,7 @@ class Keys(Struct, frozen=True):
             self.changes,
             self.answer(process),
             self.usage,
+            self.places,
         ]
 
     def _name(self, word: str) -> str:

@@ -22,6 +22,7 @@ from grokgate.scheduler.redis.rows import (
     to_s,
     unpack,
 )
+from grokgate.scheduler.shelf import DISABLED
 from grokgate.tokens.record import TokenRecord, TokenState
 from grokgate.upstream import Tier, Window
 
@@ -42,6 +43,8 @@ class View(Ledger):
         self._leases: dict[str, dict[str, LeaseRow]] = {}
         """By token and fence: open leases of all processes."""
         self._revisions: dict[str, int] = {}
+        self._records: dict[str, int] = {}
+        """By token: revision of the record that was told last, by us or by the ledger."""
 
     # -- what the server says ----------------------------------------------------------------
 
@@ -106,19 +109,42 @@ class View(Ledger):
         """Return the row of *entry*, with the leases of all processes."""
         row = to_row(entry, self._leases.get(entry.id, {}), at)
         row.revision = self._revisions.get(entry.id, 0)
+        row.record = self._records.get(entry.id, 0)
         return row
+
+    def tell_of(self, record: TokenRecord) -> None:
+        """Note that what comes next is told of this state of a record."""
+        self._records[record.id] = record.revision
 
     # -- what this process does --------------------------------------------------------------
 
     def put(self, record: TokenRecord, at: Moment) -> Entry:
         """Add a token as it is stored; of one that is there already only revise the record."""
+        self.tell_of(record)
         entry = super().put(record, at)
         if not self._quiet:
             self._journal(shared.Put(token=entry.id, row=self.row(entry, at)))
         return entry
 
-    def override(self, entry: Entry, before: TokenState, after: TokenState, at: Moment) -> None:
-        """Apply what an operator changed in a stored state; what he left alone stays ours."""
+    def override(
+        self,
+        entry: Entry,
+        before: TokenState,
+        after: TokenState,
+        at: Moment,
+        *,
+        late: int | None = None,
+    ) -> None:
+        """Apply what an operator changed in a stored state; what he left alone stays ours.
+
+        Args:
+            entry: Whose.
+            before: What was stored.
+            after: What is.
+            at: Now.
+            late: Revision of a record that another process edited, which may have told the ledger;
+                None: it was edited here.
+        """
         super().override(entry, before, after, at)
         changed = {
             name: holding_row(Holding.load(bucket, entry.assumed(name), at), at)
@@ -132,12 +158,21 @@ class View(Ledger):
         bar = None if same_bar else BARS.get(after.status, 0)
         if changed or bar is not None:
             reason = after.state_reason if bar else None
-            self._tell(shared.Override(token=entry.id, bar=bar, reason=reason, held=changed))
+            self._tell(
+                shared.Override(
+                    token=entry.id,
+                    bar=bar,
+                    reason=reason,
+                    held=changed,
+                    record=self._records.get(entry.id, 0) if late is None else late,
+                    late=late is not None,
+                )
+            )
 
     def remove(self, token: str) -> None:
         """Stop leasing *token*; its open leases may still end."""
         super().remove(token)
-        self._tell(shared.Remove(token=token))
+        self._tell(shared.Remove(token=token, record=self._records.get(token, 0)))
 
     def reserve(self, entry: Entry, buckets: tuple[str, ...], units: int, at: Moment) -> Grant:
         """Lease *entry* provisionally: its number is negative until `confirm`."""
@@ -297,10 +332,13 @@ class View(Ledger):
         if row.last_used_at_ms not in {None, entry.last_used_at_ms}:
             self._note_use(entry, row, at)
         take_over(entry, row, at)
-        self._bar(entry, row.bar)
-        entry.reason, entry.gone = row.reason, row.gone
+        # A row from before our removal, of which the server has not been told yet, ends nothing.
+        entry.gone = entry.gone or row.gone
+        self._bar(entry, DISABLED if entry.gone else row.bar)
+        entry.reason = row.reason
         entry.cool_until = to_s(row.cool_until_ms, at)
         self._leases[entry.id], self._revisions[entry.id] = row.leases, row.revision
+        self._records[entry.id] = max(row.record, self._records.get(entry.id, 0))
         self._times.plan(entry)
         self.restate(entry)
 
@@ -320,3 +358,4 @@ class View(Ledger):
         self._forget(entry)
         self._leases.pop(entry.id, None)
         self._revisions.pop(entry.id, None)
+        self._records.pop(entry.id, None)

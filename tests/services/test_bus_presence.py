@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TypeAlias
@@ -16,8 +15,10 @@ from grokgate.bus import Ids, LocalPresence
 from grokgate.bus.presence import RedisPresence
 from grokgate.bus.redis import RedisBus
 from grokgate.drain import Drain
+from grokgate.errors import StoreUnavailable
 from grokgate.jobs import JobId, Jobs
 from grokgate.upstream import Secret
+from services.redis_world import frozen
 from services.valkey import ValkeyServer, own_valkey
 
 pytestmark = pytest.mark.anyio
@@ -188,11 +189,21 @@ async def test_server_that_cannot_be_asked_ends_nothing(
 ) -> None:
     async with process() as jobs:
         await becomes(jobs, wanted=False)
-        valkey_server.process.send_signal(signal.SIGSTOP)
-        try:
+        with frozen(valkey_server):
             assert await jobs.goes_on(ID)
-        finally:
-            valkey_server.process.send_signal(signal.SIGCONT)
+
+
+async def test_server_that_cannot_be_asked_holds_nobody_up(
+    process: Begin, valkey_server: ValkeyServer
+) -> None:
+    async with process() as jobs:
+        await becomes(jobs, wanted=False)
+        with frozen(valkey_server), anyio.fail_after(3):
+            looks = [await jobs.goes_on(ID) for _ in range(20)]
+            with pytest.raises(StoreUnavailable):
+                await jobs.cancel(ID)
+
+    assert all(looks)
 
 
 async def test_only_process_knows_what_goes_on() -> None:

@@ -4,11 +4,17 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import pytest
+from structlog.testing import CapturingLogger
 
+from grokgate.clock import SystemClock
 from grokgate.errors import StartupError, StateError, StoreUnavailable
 from grokgate.scheduler.home import Lease
+from grokgate.scheduler.redis.client import Link
+from grokgate.testing import free_port
 from grokgate.tokens.record import TokenRecord
+from grokgate.upstream import Secret
 from services.redis_world import Member, World, books, expires_ms, frozen, token, until
 from services.valkey import ValkeyServer, own_valkey
 
@@ -32,6 +38,35 @@ async def world(server: ValkeyServer) -> AsyncIterator[World]:
     await world.aclose()
 
 
+@asynccontextmanager
+async def linked(url: str) -> AsyncIterator[Link]:
+    """Look after a connection to a server without a ledger."""
+
+    async def join() -> None:
+        link.epoch = ""
+
+    address, log = Secret(url), CapturingLogger()
+    link = Link(address, installation="linked", process="one", clock=SystemClock(), log=log)
+    await link.open(join, within_s=_WAIT_S)
+    async with anyio.create_task_group() as group:
+        group.start_soon(link.run, join)
+        yield link
+        group.cancel_scope.cancel()
+    await link.aclose()
+
+
+async def use_many(link: Link) -> None:
+    """Have several connections at once."""
+
+    async def use() -> None:
+        with link.guard():
+            await link.client.blpop("nothing", 0.1)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(5):
+            group.start_soon(use)
+
+
 async def test_frozen_server_is_a_short_loud_outage(world: World, server: ValkeyServer) -> None:
     async with world.member(token("a")) as one:
         lease = await one.lease()
@@ -47,6 +82,27 @@ async def test_frozen_server_is_a_short_loud_outage(world: World, server: Valkey
         row = await world.row("a")
         assert (row.held["default"].settled, row.use_count, row.inflight) == (1, 1, 0)
         assert books(row) == 0
+
+
+async def test_server_that_stops_for_a_moment_is_no_outage(server: ValkeyServer) -> None:
+    async with linked(server.url) as link:
+        await link.client.execute_command("CLIENT", "PAUSE", 300)
+        await link.measure()
+
+        assert link.failures == 0
+
+
+async def test_connections_from_before_an_outage_are_no_second_one() -> None:
+    with own_valkey(free_port()) as server:
+        async with linked(server.tcp_url) as link:
+            await use_many(link)
+            server.stop()
+            await until(lambda: not link.up)
+            await anyio.to_thread.run_sync(server.start)
+            await until(lambda: link.up)
+            await use_many(link)
+
+            assert link.failures == 1
 
 
 async def test_leases_outlive_an_outage_that_was_longer(world: World, server: ValkeyServer) -> None:

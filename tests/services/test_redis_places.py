@@ -44,9 +44,10 @@ class Process:
 
     def __init__(self, member: Member) -> None:
         self.member = member
+        self.lets_in = True
         self.places = RedisPlaces(
             member.home.outbox,
-            ready=lambda: member.home.ready,
+            ready=lambda: self.lets_in and member.home.ready,
             clock=SystemClock(),
             held_s=HELD_S,
         )
@@ -216,6 +217,36 @@ async def test_nobody_is_let_in_by_a_frozen_server(
     await one.member.settled()
 
     assert (await other.enter("b")).is_in
+
+
+async def test_places_are_kept_while_nobody_is_let_in(
+    both: tuple[Process, Process], world: World
+) -> None:
+    one, _ = both
+    await one.enter("a")
+    (inside,) = await world.client.keys(f"{world.keys.places}*:r/inside")
+    until_ms = await world.client.zscore(inside, "a")
+    one.lets_in = False
+
+    with anyio.fail_after(HELD_S):
+        while (await world.client.zscore(inside, "a") or 0) <= until_ms:
+            pass
+
+
+async def test_places_that_ended_in_an_outage_are_taken_in_again(
+    both: tuple[Process, Process], world: World, server: ValkeyServer
+) -> None:
+    one, _ = both
+    await one.enter("a")
+    (inside,) = await world.client.keys(f"{world.keys.places}*:r/inside")
+    async with anyio.create_task_group() as group:
+        with frozen(server):
+            await until(lambda: not one.member.home.ready)
+            group.start_soon(world.client.delete, inside)  # as its time does
+
+    with anyio.fail_after(10):
+        while await world.client.zscore(inside, "a") is None:
+            pass
 
 
 # Idempotency keys

@@ -91,6 +91,7 @@ class Door:
         if not (right and named):
             self._log.warning("admin_login_failed", address=address)
             raise await self.throttle.failed(address, message=message)
+        await self.throttle.check(address)  # others may have failed beside it, which shows guessing
         await self.throttle.succeeded(address)
 
     def fault(self, password: str) -> str | None:

@@ -55,6 +55,11 @@ class Leadership(Protocol):
 class Presence(Protocol):
     """Tells the other processes what goes on here, and knows what goes on there."""
 
+    @property
+    def answers(self) -> bool:
+        """Whether what was asked last could be known."""
+        ...
+
     def begin(self, name: str, /) -> None:
         """Note that something goes on here; never waits and never fails."""
         ...

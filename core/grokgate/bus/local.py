@@ -34,6 +34,8 @@ class LocalLeadership:
 class LocalPresence:
     """A `Presence` of the only process."""
 
+    answers = True
+
     def __init__(self) -> None:
         self._here: set[str] = set()
 

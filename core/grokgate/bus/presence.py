@@ -26,6 +26,8 @@ _WATCHED_S: Final = 3.0
 """How long a look of one that watches counts."""
 _PAUSE_S: Final = (0.1, 0.5)
 """Between two tries to reach the server."""
+_AWAY_S: Final = 1.0
+"""After a fault the server is not asked for so long: one request may ask of many names."""
 
 _NOW: Final = """
 local at = redis.call('TIME')
@@ -86,6 +88,8 @@ class RedisPresence:
         """Over, which the server has not been told yet."""
         self._stirred = asyncio.Event()
         self._reader: Redis | None = None
+        self._away_until_s = 0.0
+        self.answers = False
 
     def begin(self, name: str, /) -> None:
         """Note that *name* goes on here."""
@@ -133,13 +137,15 @@ class RedisPresence:
 
     async def _ask(self, script: str, name: str, *more: int | str, unknown: bool) -> bool:
         """Return what *script* says of *name*; *unknown*: while the server cannot be asked."""
-        if self._reader is None:
+        if self._reader is None or anyio.current_time() < self._away_until_s:
             return unknown
         ask = self._reader.register_script(script)
         try:
             said: Any = await ask(keys=self._keys, args=[self._held_ms, name, *more])
         except FAULTS:
+            self.answers, self._away_until_s = False, anyio.current_time() + _AWAY_S
             return unknown
+        self.answers = True
         return bool(said)
 
     async def _write(self, client: Redis) -> None:

@@ -194,6 +194,8 @@ class Jobs:
 
     async def _cancel_elsewhere(self, job_id: JobId) -> None:
         for _ in range(_TIMES_ASKED):
+            if not self._presence.answers:
+                break
             self._bus.publish(TOPIC, [job_id.name])
             with anyio.move_on_after(self._answer_s):
                 while await self.goes_on(job_id):  # noqa: ASYNC110 - another process ends it

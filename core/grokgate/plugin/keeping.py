@@ -136,8 +136,8 @@ class Jobs(Protocol):
 
         A shutdown waits for it as it does for streams (``server.shutdown_grace_sec``), then cancels
         it. *work* is called even if it is cancelled before it began, so that it can note its end,
-        and only when the other processes know that it goes on: so what it keeps first is never
-        taken for something left behind.
+        and only when the other processes know that it goes on, or could not be told for a second:
+        so what it keeps first is not taken for something left behind.
 
         Args:
             kind: Names the sort of work in logs.
@@ -185,7 +185,7 @@ class Jobs(Protocol):
         Nothing happens where none runs; ask only for what is kept as running.
 
         Raises:
-            StoreUnavailable: It may go on: its process has not answered in 5 s.
+            StoreUnavailable: It may go on: its process has not answered in 5 s, or cannot be asked.
         """
         ...
 

@@ -8,7 +8,7 @@ from structlog.testing import CapturingLogger
 
 from grokgate.access.door import Door
 from grokgate.access.password import hashed
-from grokgate.bus import LocalNotes
+from grokgate.bus import Failures, LocalNotes, Notes
 from grokgate.errors import AuthenticationFailed, GatewayError, SetupRequired
 from grokgate.testing import FakeClock
 
@@ -18,9 +18,9 @@ PASSWORD = "a password for tests"
 KEY = "sk-a-key-of-some-client"
 
 
-def make(stored: str, log: Any = None) -> Door:
+def make(stored: str, log: Any = None, notes: Notes | None = None) -> Door:
     door = Door(
-        LocalNotes(FakeClock()),
+        notes or LocalNotes(FakeClock()),
         digest=str.encode,
         loopback=False,
         is_key=lambda text: text == KEY,
@@ -77,6 +77,27 @@ async def test_of_many_wrong_ones_at_once_few_are_looked_at() -> None:
 
     assert (statuses.count(401), statuses.count(429)) == (4, 26)
     assert len(log.calls) <= 6
+
+
+class FarNotes(LocalNotes):
+    """Notes that take a moment to read, as those of several processes do."""
+
+    async def failures(self, source: str, /) -> Failures:
+        await anyio.lowlevel.checkpoint()
+        return await super().failures(source)
+
+
+async def test_right_one_among_many_wrong_ones_at_once_is_not_found() -> None:
+    door, found = make(PASSWORD, notes=FarNotes(FakeClock())), list[int]()
+
+    async def guess_right() -> None:
+        found.extend(await outcomes(door, PASSWORD, 1))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(guess_right)
+        group.start_soon(outcomes, door, "another password", 30)
+
+    assert found == [429]
 
 
 async def test_another_password_is_not_taken_for_the_last_right_one() -> None:

@@ -7,13 +7,15 @@ again. While it is open nothing waits for the server.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import anyio
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as NoAnswer
 
 from grokgate.errors import StartupError, StateError, StoreUnavailable
 from grokgate.scheduler.redis import scripts
@@ -24,6 +26,7 @@ from grokgate.upstream import Clock, Secret
 Join: TypeAlias = Callable[[], Awaitable[None]]
 """Takes part in the ledger as it is there now; raises `Lost`."""
 
+_T = TypeVar("_T")
 EMPTIED = "it has another ledger, or none"
 _PASSING = ("MISCONF", "NOREPLICAS", "READONLY", "OOM", "MASTERDOWN", "BUSY", "LOADING")
 """Beginnings of what a server says that takes nothing now."""
@@ -145,8 +148,9 @@ class Link:
         arguments = scripts.arguments(
             self.epoch or "", self.process, number, operations, self._lease_s
         )
+        keys = self.keys.of_batch(self.process)
         with self.guard():
-            reply = await self._script(keys=self.keys.of_batch(self.process), args=arguments)
+            reply = await _twice(lambda: self._script(keys=keys, args=arguments))
         return scripts.read(reply)
 
     def reader(self, block_s: float) -> Redis:
@@ -187,13 +191,18 @@ class Link:
         Raises:
             Lost: The ledger is another one now.
         """
-        before = self._clock.monotonic()
-        pipeline = self.client.pipeline(transaction=False)
-        seconds, epoch = await pipeline.time().hget(self.keys.facts, "epoch").execute()
+        before, seconds, epoch = await _twice(self._time)
         middle_s = (before + self._clock.monotonic()) / 2
         self.lead_ms = seconds[0] * 1000 + seconds[1] / 1000 - middle_s * 1000
         if self.up and (epoch or b"").decode() != self.epoch:
             raise self.lose(EMPTIED)
+
+    async def _time(self) -> tuple[float, tuple[int, int], bytes | None]:
+        """Return our time, then that of the server, and its epoch."""
+        before = self._clock.monotonic()
+        pipeline = self.client.pipeline(transaction=False)
+        seconds, epoch = await pipeline.time().hget(self.keys.facts, "epoch").execute()
+        return before, seconds, epoch
 
     async def aclose(self) -> None:
         """Leave nothing of this process there but its share of the ledger."""
@@ -220,6 +229,8 @@ class Link:
             await anyio.sleep(_AGAIN_S)
 
     async def _look_after(self, join: Join) -> None:
+        if not self.up:  # an old connection that is met later would be taken for another outage
+            await self.client.connection_pool.disconnect(inuse_connections=False)
         with self.guard():
             await self.measure()
             if self.up:
@@ -274,6 +285,14 @@ def gone() -> StoreUnavailable:
     return StoreUnavailable(
         "The gateway's shared state does not answer.", code="runtime_store_unavailable"
     )
+
+
+async def _twice(ask: Callable[[], Awaitable[_T]]) -> _T:
+    """Ask once more where an answer does not come: a moment without it is no outage yet."""
+    try:
+        return await ask()
+    except (ConnectionLost, NoAnswer):
+        return await ask()
 
 
 def _client(url: Secret, limit_s: float, read_s: float | None = None) -> Redis:

@@ -13,6 +13,7 @@ from typing import Final
 import anyio
 
 from grokgate.bus import MINUTE_S, Entry
+from grokgate.errors import StoreUnavailable
 from grokgate.scheduler.redis.client import gone
 from grokgate.scheduler.redis.operations import Answer, Enter, Leave, Operation, Stay
 from grokgate.scheduler.redis.outbox import Outbox
@@ -21,6 +22,8 @@ from grokgate.upstream import Clock
 HELD_S: Final = 60.0
 _RENEWED: Final = 3
 """Times while a place is held."""
+_AGAIN_S: Final = 0.25
+"""Between two tries to renew places at a server that is gone: they may be over when it is back."""
 _TOLD_S: Final = 0.03
 """Within which the server knows of a place that another process gave back."""
 
@@ -93,14 +96,25 @@ class RedisPlaces:
 
     async def run(self) -> None:
         """Say which places are held, until cancelled."""
+        renewed = True
         while True:
-            await anyio.sleep(self._held_s / _RENEWED)
+            await anyio.sleep(self._held_s / _RENEWED if renewed else _AGAIN_S)
             for name in tuple(self._rooms):
                 self._forget_if_empty(name)
-            if self._ready():
-                for name, room in self._rooms.items():
-                    if room.inside:
-                        self._outbox.put(self._stay(name, room))
+            renewed = await self._renewed()
+
+    async def _renewed(self) -> bool:
+        """Say once which places are held; False: the server is gone."""
+        held = [(name, room) for name, room in self._rooms.items() if room.inside]
+        if not held:
+            return True
+        try:  # the answer to the first tells that the others do not pile up here
+            await self._outbox.ask(self._stay(*held[0]))
+        except StoreUnavailable:
+            return False
+        for name, room in held[1:]:
+            self._outbox.put(self._stay(name, room))
+        return True
 
     async def _ask(self, wanted: Enter) -> Answer:
         if not self._ready():

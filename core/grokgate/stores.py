@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -114,6 +114,7 @@ class _Key:
     ) -> None:
         self._path = boot.data_dir / KEY_FILE
         self._text = environ.get("GROKGATE_SECRET_KEY")
+        self._text_file = environ.get("GROKGATE_SECRET_KEY_FILE")
         self._place = place
         self._create = create
         self._log = log
@@ -123,7 +124,8 @@ class _Key:
             raise StateError("Nothing is stored in this database yet. Start it: grokgate serve.")
         if is_new and self._path.exists():
             self._log.warning("database_is_new", path=_shown(self._place), detail=_LOST)
-        self.vault = Vault.open(self._path, self._text, needed=not is_new)
+        text_file = Path(self._text_file) if self._text_file else None
+        self.vault = Vault.open(self._path, self._text, env_file=text_file, needed=not is_new)
 
 
 def _shown(place: Place) -> str:
@@ -148,6 +150,7 @@ async def open_stores(
     holder: int | None = None,
     create: bool = True,
     shared: bool = False,
+    before_reading: Callable[[Database], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Stores]:
     """Hold the data folder and open what lies in it, until the context is left.
 
@@ -155,7 +158,8 @@ async def open_stores(
     (F-ENV-10). *holder* is the process to be named to others that want the folder, and stopped when
     another one takes over the database; None: this one is named, and nobody stopped. *day_begins*
     returns when a day of the keys begins, minutes east of UTC. *create* makes what is not there.
-    *shared*: others that share the database may have it open.
+    *shared*: others that share the database may have it open. *before_reading* is awaited when the
+    database is open.
 
     Raises:
         StateError: Another process holds it, or its state is damaged; nothing was changed.
@@ -175,6 +179,8 @@ async def open_stores(
             background(partial(database.watch, log=log, lost=partial(_stop, holder)), log=log),
         ):
             vault = key.vault
+            if before_reading is not None:
+                await before_reading(database)
             tokens = TokenStore(database, vault, specs, clock)
             await tokens.load()
             keys = KeyRing(database, vault, clock, offset_minutes=day_begins)

@@ -5,7 +5,9 @@ of ``GROKGATE_SECRET_KEY``. Every use has a key of its own, derived from a maste
 that no digest tells anything about a sealed text.
 
 The first master key, the *root*, makes all digests and names the installation for ever: what was
-digested is not there to be digested anew. The last one seals. Those between open what they sealed.
+digested is not there to be digested anew. One of them seals, the last one unless another is named,
+as processes that share a database have to do so with the same. All open what they sealed, and where
+they lie in a file, those are found that were added to it since.
 
 ```text
 key file     a line for each key, the oldest first:
@@ -18,11 +20,14 @@ import base64
 import binascii
 import hashlib
 import hmac
+import math
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -42,6 +47,9 @@ _HEADER_BYTES: Final = len(_VERSION) + _KEY_ID_BYTES + _NONCE_BYTES
 _LONGEST_KEY_FILE: Final = 1 << 20
 """Bytes; enough for a rotation a day in forty years."""
 _SHORTEST_PASSPHRASE: Final = 32
+_VARIABLE: Final = "GROKGATE_SECRET_KEY"
+_LOOK_S: Final = 1.0
+"""Between two looks at the file for a key that is missing."""
 
 
 class Vault:
@@ -53,15 +61,28 @@ class Vault:
         root: Oldest master key.
         later: Those that followed it, the oldest first.
         path: The file they lie in; None: they come from elsewhere, and `add_key` cannot work.
+        read: Returns the master keys as they are by now; None: they cannot change.
+        source: Says where they come from.
     """
 
     def __init__(
-        self, root: bytes, later: Sequence[bytes] = (), *, path: Path | None = None
+        self,
+        root: bytes,
+        later: Sequence[bytes] = (),
+        *,
+        path: Path | None = None,
+        read: Callable[[], Sequence[bytes]] | None = None,
+        source: str = _VARIABLE,
     ) -> None:
+        self.source = source
+        """Where the keys come from, for messages."""
         self._root = root
         self._path = path
+        self._read = read
+        self._read_at = -math.inf
         self._adding = threading.Lock()
         self._ring = {_key_id(master): _cipher(master) for master in (root, *later)}
+        """The oldest key first."""
         self._digest_keys: dict[str, bytes] = {}
         self.key_id = _key_id(root)
         """Names the installation's first key without telling it."""
@@ -74,7 +95,14 @@ class Vault:
         return frozenset(self._ring)
 
     @classmethod
-    def open(cls, path: Path, env_key: str | None, *, needed: bool = False) -> "Vault":
+    def open(
+        cls,
+        path: Path,
+        env_key: str | None,
+        *,
+        env_file: Path | None = None,
+        needed: bool = False,
+    ) -> "Vault":
         """Read the master key, or make one at the first start.
 
         Args:
@@ -82,6 +110,7 @@ class Vault:
             env_key: Value of ``GROKGATE_SECRET_KEY``: the text of a key file (several keys stand
                 with blanks between them), or any text of at least 32 characters, which the text of
                 a key file may follow. None or empty: the file.
+            env_file: The file that *env_key* was read from; None: nobody knows.
             needed: True where a database exists already: a missing file is then an error, since
                 a new key could open nothing of it.
 
@@ -91,7 +120,10 @@ class Vault:
         """
         if env_key and env_key.strip():
             root, *later = _masters_from_text(env_key.strip())
-            return cls(root, later)
+            if env_file is None:
+                return cls(root, later)
+            read = partial(_masters_from_text_file, env_file)
+            return cls(root, later, read=read, source=f"the file {env_file}")
         if not path.exists():
             if needed:
                 raise StateError(
@@ -100,7 +132,8 @@ class Vault:
                 )
             _write_key_file(path, secrets.token_bytes(_KEY_BYTES))
         root, *later = _masters_from_file(path)
-        return cls(root, later, path=path)
+        read, source = partial(_masters_from_file, path), f"the key file {path}"
+        return cls(root, later, path=path, read=read, source=source)
 
     def add_key(self) -> None:
         """Make a further master key, which seals from now on; the file has it when this returns.
@@ -128,6 +161,29 @@ class Vault:
             self._ring = {**self._ring, _key_id(master): _cipher(master)}
             self.sealing_id = _key_id(master)
 
+    def seal_with(self, key_id: bytes) -> bool:
+        """Seal with the key of this name from now on; False: there is none, nor in the file."""
+        if key_id not in self._ring:
+            self.read_again()
+        if key_id not in self._ring:
+            return False
+        self.sealing_id = key_id
+        return True
+
+    def seal_with_newest(self) -> None:
+        """Seal with the key that was added last, be it in the file alone."""
+        self.read_again()
+        self.sealing_id = list(self._ring)[-1]
+
+    def read_again(self) -> None:
+        """Take in keys that were added to the file; one that is not to be used changes nothing."""
+        if self._read is None:
+            return
+        with self._adding, suppress(StateError):
+            ring = {_key_id(master): _cipher(master) for master in self._read()}
+            if next(iter(ring)) == self.key_id and self.key_ids <= ring.keys():
+                self._ring = ring
+
     def seal(self, plaintext: bytes, *, context: str) -> bytes:
         """Encrypt *plaintext* so that it opens only under the same *context*.
 
@@ -150,7 +206,7 @@ class Vault:
         header, body = sealed[:_HEADER_BYTES], sealed[_HEADER_BYTES:]
         if len(header) < _HEADER_BYTES or header[:1] != _VERSION:
             raise StateError(f"The stored secret of {context} is damaged. Restore a backup.")
-        cipher = self._ring.get(header[1 : 1 + _KEY_ID_BYTES])
+        cipher = self._cipher_of(header[1 : 1 + _KEY_ID_BYTES])
         if cipher is None:
             raise StateError(
                 f"The stored secret of {context} was sealed with another key. Restore the key "
@@ -162,6 +218,14 @@ class Vault:
         except InvalidTag as error:
             message = f"The stored secret of {context} is damaged. Restore a backup."
             raise StateError(message) from error
+
+    def _cipher_of(self, key_id: bytes) -> AESGCM | None:
+        """Return the cipher of a key; now and then the file is asked for one that is missing."""
+        now_s = time.monotonic()
+        if key_id not in self._ring and now_s - self._read_at >= _LOOK_S:
+            self._read_at = now_s
+            self.read_again()
+        return self._ring.get(key_id)
 
     def digest(self, purpose: str, text: str) -> bytes:
         """Return the 32 bytes of a keyed digest: equal for equal text, useless without the key.
@@ -209,6 +273,13 @@ def _masters_from_text(text: str) -> list[bytes]:
 
 def _masters_from_file(path: Path) -> list[bytes]:
     return _parse_keys(_read_key_file(path), source=f"The key file {path}")
+
+
+def _masters_from_text_file(path: Path) -> list[bytes]:
+    try:
+        return _masters_from_text(path.read_text("utf-8-sig").strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise StateError(f"The file {path} cannot be read.") from error
 
 
 def _read_key_file(path: Path) -> str:

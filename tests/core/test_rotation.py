@@ -1,15 +1,25 @@
 """A new key for everything that is sealed, while the service runs."""
 
+from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
+import anyio
 import pytest
+from structlog.testing import CapturingLogger
 
 import grokgate_chat
-from grokgate.rotation import Resealed, Rotation
+from grokgate.bus import Follower, LocalBus
+from grokgate.errors import StateError
+from grokgate.rotation import TOPIC, Resealed, Rotation, SealingKey
+from grokgate.storage import Database, open_database
+from grokgate.storage.meta import bind_vault
 from grokgate.storage.sealed import count_sealed_otherwise
 from grokgate.testing import RunningGateway, running_gateway
 from grokgate.upstream import TextDelta
+from grokgate.vault import Vault
 
 pytestmark = pytest.mark.anyio
 
@@ -76,3 +86,84 @@ async def test_rows_of_many_portions_are_all_sealed_anew() -> None:
         done = await rotation(gw).rotate(nobody)
 
         assert (done, await left(gw, "tokens")) == (Resealed(done=450, of=450), 0)
+
+
+async def test_every_process_seals_with_the_key_they_agreed_on(tmp_path: Path) -> None:
+    """A key that one process has already is not used before a rotation."""
+    key_file = tmp_path / "secret.key"
+    async with open_database(tmp_path / "grokgate.db") as database:
+        await bind(database, Vault.open(key_file, None))
+        Vault.open(key_file, None).add_key()
+        again = Vault.open(key_file, None)
+        await bind(database, again)
+        assert again.sealing_id == again.key_id
+
+        await Rotation(database, again).reseal(nobody)
+        last = Vault.open(key_file, None)
+        await bind(database, last)
+        assert last.sealing_id == again.sealing_id != last.key_id
+
+
+async def test_process_without_the_key_of_the_others_is_not_started(tmp_path: Path) -> None:
+    Vault.open(tmp_path / "one", None)
+    copyfile(tmp_path / "one", tmp_path / "two")
+    async with open_database(tmp_path / "grokgate.db") as database:
+        vault = Vault.open(tmp_path / "one", None)
+        vault.add_key()
+        await bind(database, vault)
+
+        with pytest.raises(StateError, match="Take over the key file"):
+            await bind(database, Vault.open(tmp_path / "two", None))
+
+
+async def test_process_that_lacks_the_key_of_the_others_says_so_until_it_has_it(
+    tmp_path: Path,
+) -> None:
+    Vault.open(tmp_path / "one", None)
+    copyfile(tmp_path / "one", tmp_path / "two")
+    async with open_database(tmp_path / "grokgate.db") as database:
+        one, two = Vault.open(tmp_path / "one", None), Vault.open(tmp_path / "two", None)
+        await bind(database, one)
+        bus, log = Wire(), CapturingLogger()
+        key = SealingKey(database, two, log=log)
+        key.join(bus)
+
+        await Rotation(database, one, bus=bus).rotate(nobody)
+        await bus.deliver()
+        assert key.is_missing
+        assert [call.args for call in log.calls] == [("secret_key_missing",)]
+
+        copyfile(tmp_path / "one", tmp_path / "two")
+        async with anyio.create_task_group() as group:
+            group.start_soon(key.run)
+            with anyio.fail_after(5):
+                while key.is_missing:  # noqa: ASYNC110 - the vault announces nothing
+                    await anyio.sleep(0.05)
+            group.cancel_scope.cancel()
+        assert two.sealing_id == one.sealing_id
+
+
+class Wire(LocalBus):
+    """A bus on which one process tells, and another one in the same test follows."""
+
+    def __init__(self) -> None:
+        self._followers: list[Follower] = []
+        self._told = False
+
+    def publish(self, topic: str, ids: Iterable[str] = (), /) -> None:
+        self._told = topic == TOPIC
+
+    def subscribe(self, topic: str, follower: Follower, /) -> None:
+        self._followers.append(follower)
+
+    async def deliver(self) -> None:
+        assert self._told
+        for follower in self._followers:
+            done = follower(frozenset())
+            if done is not None:
+                await done
+
+
+async def bind(database: Database, vault: Vault) -> None:
+    async with database.write() as connection:
+        await bind_vault(connection, vault)

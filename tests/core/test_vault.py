@@ -245,3 +245,56 @@ def test_key_may_follow_a_passphrase_in_the_environment(key_file: Path) -> None:
     assert (after.key_id, after.digest("a", "x")) == (before.key_id, before.digest("a", "x"))
     assert after.unseal(before.seal(b"x", context="a"), context="a") == b"x"
     assert after.sealing_id == Vault.open(key_file, None).key_id
+
+
+def test_key_that_was_added_to_the_file_is_found_when_it_is_needed(key_file: Path) -> None:
+    vault, other = Vault.open(key_file, None), Vault.open(key_file, None)
+    other.add_key()
+    sealed = other.seal(b"secret", context="a")
+
+    assert vault.unseal(sealed, context="a") == b"secret"
+    assert vault.sealing_id == vault.key_id
+
+
+def test_key_that_was_added_to_the_file_of_a_variable_is_found(
+    key_file: Path, tmp_path: Path
+) -> None:
+    passphrase, mounted = "correct horse battery staple 0123456789", tmp_path / "secret"
+    mounted.write_text(f"{passphrase}\n")
+    Vault.open(key_file, None)
+    vault = Vault.open(key_file, passphrase, env_file=mounted)
+    mounted.write_text(f"{passphrase} {key_file.read_text()}")
+
+    vault.seal_with_newest()
+
+    assert vault.sealing_id == Vault.open(key_file, None).key_id
+
+
+def test_vault_seals_with_the_key_it_is_told(key_file: Path) -> None:
+    vault = Vault.open(key_file, None)
+    vault.add_key()
+
+    assert vault.seal_with(vault.key_id)
+    assert vault.seal(b"x", context="a")[1:9] == vault.key_id
+    assert not vault.seal_with(b"nobody's")
+
+
+@pytest.mark.parametrize("content", [b"", b"damaged", None], ids=["empty", "damaged", "gone"])
+def test_file_that_cannot_be_used_takes_no_key_away(key_file: Path, content: bytes | None) -> None:
+    vault = Vault.open(key_file, None)
+    before = vault.key_ids
+    key_file.unlink() if content is None else key_file.write_bytes(content)
+
+    vault.read_again()
+
+    assert vault.key_ids == before
+
+
+def test_key_file_of_another_installation_is_not_taken_over(key_file: Path, tmp_path: Path) -> None:
+    vault = Vault.open(key_file, None)
+    Vault.open(tmp_path / "other", None)
+    (tmp_path / "other").replace(key_file)
+
+    vault.read_again()
+
+    assert vault.key_ids == {vault.key_id}

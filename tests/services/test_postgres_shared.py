@@ -1,17 +1,19 @@
 """Several processes share one PostgreSQL; one that does not know of them is kept out."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
 from functools import partial
 
 import anyio
 import anyio.to_thread
+import asyncpg
 import pytest
 from structlog.testing import CapturingLogger
 
 from grokgate.background import background
 from grokgate.errors import StateError, StoreUnavailable
 from grokgate.storage import Database, open_database
+from grokgate.storage.holding import LOCK_KEY
 from grokgate.storage.meta import read_fact, write_fact
 from grokgate.storage.migrate import HEAD
 from grokgate.upstream import Secret
@@ -87,16 +89,17 @@ async def test_two_starts_on_an_empty_database_make_its_tables_once(
     assert found[0]
 
 
-async def test_tables_are_not_changed_while_others_use_them(
-    postgres: Secret, administer: Callable[..., None]
+@pytest.mark.parametrize("name", ["grokgate 1 schema 0004, process 7", "grokgate 1", ""])
+async def test_tables_are_not_changed_while_older_programs_use_them(
+    postgres: Secret, administer: Callable[..., None], name: str
 ) -> None:
     def mark(revision: str) -> None:
         administer(f"UPDATE alembic_version SET version_num = '{revision}'", postgres.reveal())
 
-    async with shared(postgres):
+    async with older_program(postgres, name):
         await anyio.to_thread.run_sync(mark, "0004")
         try:
-            with pytest.raises(StateError, match="in use by another process"):
+            with pytest.raises(StateError, match=rf"in use by another process \({name}"):
                 async with shared(postgres):
                     pass
         finally:
@@ -137,6 +140,18 @@ async def test_nothing_is_written_once_one_had_it_that_does_not_share(
         with pytest.raises(StoreUnavailable):
             async with one.write():
                 pass
+
+
+@asynccontextmanager
+async def older_program(address: Secret, name: str) -> AsyncIterator[None]:
+    """Hold the lock as a program does that knows an older schema."""
+    settings = {"application_name": name}
+    connection = await asyncpg.connect(address.reveal(), server_settings=settings)
+    try:
+        await connection.execute(f"SELECT pg_advisory_lock_shared({LOCK_KEY})")
+        yield
+    finally:
+        await connection.close()
 
 
 shared = partial(open_database, shared=True, busy_timeout_ms=2000)

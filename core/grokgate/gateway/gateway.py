@@ -59,6 +59,7 @@ from grokgate.plugin.records import Caller
 from grokgate.prospects import Prospects
 from grokgate.refresh import Refresh
 from grokgate.registry import LoadedPlugin, PluginSource
+from grokgate.rotation import SealingKey
 from grokgate.run_options import RunOptions
 from grokgate.scheduler.cost import CostTable
 from grokgate.scheduler.shell import Shell
@@ -106,6 +107,7 @@ class Gateway:
 
     database: Database
     vault: Vault
+    sealing_key: SealingKey
     adoption: Adoption
     access: Access
     keys: KeyRing
@@ -256,7 +258,8 @@ class Gateway:
 
     def ready(self) -> bool:
         """Tell whether all parts are up, and what they share with other processes."""
-        return self._ready and (self.sharing is None or self.sharing.answers)
+        shared = self.sharing is None or self.sharing.answers
+        return self._ready and shared and not self.sealing_key.is_missing
 
     @property
     def stores_answer(self) -> bool:
@@ -369,6 +372,7 @@ class Gateway:
             holder=holder,
             create=create,
             shared=shared,
+            before_reading=partial(opening.await_own_layout, self) if shared else None,
         )
         async with opened as stores:
             await self.settings.adopt(stores.settings)

@@ -31,6 +31,7 @@ def duties(gateway: "Gateway", prepare: Work) -> Sequence[Duty]:
     """Return what has to be done while the gateway is open; *prepare* keeps candidates ready."""
     return (
         Duty(gateway.settings.run, "follows the file of this process, and the database"),
+        Duty(gateway.sealing_key.run, "looks for a key that this process lacks"),
         Duty(gateway.access.run, "writes which sessions were used here"),
         Duty(gateway.home.run, "writes what was settled here, keeps the leases of this process"),
         Duty(gateway.journal.run, "writes the decisions made here"),

@@ -5,7 +5,8 @@ on the stack, so that a stop takes the same way back.
 """
 
 import time
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from datetime import timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -18,10 +19,11 @@ from grokgate.health import Live
 from grokgate.lifespans import enter_lifespans
 from grokgate.observers import watch_home
 from grokgate.operations import Operations
-from grokgate.rotation import Rotation
+from grokgate.rotation import Rotation, SealingKey
 from grokgate.scheduler.memory import MemoryHome
 from grokgate.settings import Snapshot
 from grokgate.statistics.tracing import Tracing
+from grokgate.storage import Database
 from grokgate.storage.meta import begin_run, end_run, installation
 from grokgate.stores import Stores
 from grokgate.telemetry.traces import open_traces
@@ -55,28 +57,44 @@ def make_home(gateway: "Gateway", stores: Stores) -> None:
     gateway.journal = parts.make_journal(gateway, stores)
 
 
-async def _share(gateway: "Gateway", stores: Stores) -> None:
-    """Take part in what other processes of the installation do, if there may be any.
+async def await_own_layout(gateway: "Gateway", database: Database) -> None:
+    """Before accounts are read, wait for processes that keep the ledger in another way.
 
     Raises:
-        StateError: The library is not installed.
+        StateError: They have not ended, or the library is not installed.
         StartupError: It is no address.
     """
     if gateway.boot.redis_url is None:
         return
     if find_spec("redis") is None:
         raise StateError("Redis needs the package redis: pip install 'grokgate[redis]'")
+    from grokgate.scheduler.redis import layout  # noqa: PLC0415 - its library is optional
+
+    async with database.write() as connection:
+        name = await installation(connection)
+    with _refused_address():
+        await layout.await_own_layout(
+            gateway.boot.redis_url,
+            name,
+            within_s=gateway.boot.storage_wait_timeout_s,
+            waiting=lambda reason: gateway.log.warning("ledger_awaited", detail=reason),
+        )
+
+
+async def _share(gateway: "Gateway", stores: Stores) -> None:
+    """Take part in what other processes of the installation do, if there may be any.
+
+    Raises:
+        StartupError: It is no address.
+    """
+    if gateway.boot.redis_url is None:
+        return
     from grokgate.gateway.sharing import Sharing  # noqa: PLC0415 - its library is optional
 
     async with stores.database.write() as connection:
         name = await installation(connection)
-    try:
+    with _refused_address():
         sharing = gateway.sharing = Sharing(gateway, gateway.boot.redis_url, name)
-    except ValueError:  # which may show parts of a password
-        raise StartupError(
-            "SERVER_REDIS_URL is not the address of a Redis server. Set it to"
-            " redis://USER:PASSWORD@HOST/NUMBER."
-        ) from None
     gateway.bus, gateway.leadership = sharing.bus, sharing.leadership
     gateway.presence = sharing.presence
     gateway.places, gateway.notes = sharing.places, sharing.notes
@@ -85,6 +103,7 @@ async def _share(gateway: "Gateway", stores: Stores) -> None:
 async def _open_records(gateway: "Gateway", stores: Stores, stack: AsyncExitStack) -> None:
     """Open accounts, keys and the operator's identity; a predecessor's are taken over first."""
     gateway.database, gateway.vault = stores.database, stores.vault
+    gateway.sealing_key = SealingKey(stores.database, stores.vault, log=gateway.log)
     gateway.keys, gateway.tokens = stores.keys, stores.tokens
     gateway.objects, gateway.replies = stores.objects, stores.replies
     await _share(gateway, stores)
@@ -195,7 +214,7 @@ async def _open_operating(
         gateway.examiner,
         chores=gateway.chores,
         reset_password=gateway.access.reset,
-        rotation=Rotation(stores.database, stores.vault),
+        rotation=Rotation(stores.database, stores.vault, bus=gateway.bus),
         migrate=gateway.adoption.takeover.run,
         erase=gateway.erasing.erase,
     )
@@ -216,10 +235,22 @@ async def _open_background(gateway: "Gateway", stack: AsyncExitStack) -> None:
     await stack.enter_async_context(background(*carried, *works, log=gateway.log))
 
 
+@contextmanager
+def _refused_address() -> Iterator[None]:
+    try:
+        yield
+    except ValueError:  # which may show parts of a password
+        raise StartupError(
+            "SERVER_REDIS_URL is not the address of a Redis server. Set it to"
+            " redis://USER:PASSWORD@HOST/NUMBER."
+        ) from None
+
+
 def join_others(gateway: "Gateway") -> None:
     """Have the other processes of the installation follow us, and follow them."""
     for part in (gateway.settings, gateway.keys, gateway.tokens):
         part.join(gateway.bus)
+    gateway.sealing_key.join(gateway.bus)
     gateway.jobs.join(gateway.bus, gateway.presence)
     gateway.replies.join(gateway.places)
     gateway.keys.subscribe_removed(gateway.jobs.end_owner)

@@ -293,9 +293,9 @@ class KeyRing:
     async def _insert(self, record: KeyRecord, text: str, *, only_first: bool = False) -> bool:
         digest = self._digest(text)
         async with self._database.write() as connection:
+            await self._catch_up(connection)
             if only_first and await read_fact(connection, FIRST_KEY) is not None:
                 return False
-            await self._catch_up(connection)
             if self._table.is_known(digest):
                 message = "There is such a key already."
                 raise InvalidRequest(message, code="duplicate_key", param="key")

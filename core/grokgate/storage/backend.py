@@ -69,7 +69,7 @@ class Backend(Protocol):
         ...
 
     async def claim(self, connection: AsyncConnection, revision: str | None) -> str | None:
-        """Make sure that nobody works with a schema which is about to be changed.
+        """Make sure that nobody works with a schema which is about to be changed under them.
 
         Args:
             connection: Of the transaction that changes it.

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from grokgate.errors import StateError, StoreUnavailable
 from grokgate.storage.engine import Database
-from grokgate.storage.migrate import check_revision, read_revision, stored_revision
+from grokgate.storage.migrate import check_revision, is_usable, read_revision, stored_revision
 from grokgate.upstream import Secret
 
 _TRIES: Final = 3
@@ -45,7 +45,7 @@ async def ask_server(address: Secret) -> Answer:
                 await connection.execute(text("SELECT 1"))
                 times.append(1000 * (time.perf_counter() - began))
             revision = await connection.run_sync(stored_revision, name)
-            if revision is not None:
+            if revision is not None and not await connection.run_sync(is_usable, revision):
                 check_revision(revision, name)
     except StoreUnavailable as error:
         raise StateError(database.backend.reason(error)) from error

@@ -11,14 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from grokgate.storage.batch import ROWS
-from grokgate.storage.meta import HOLDER, INSTALLATION, RUNNING
+from grokgate.storage.meta import HOLDER, INSTALLATION, OLDEST, RUNNING
 from grokgate.storage.tables import admin_sessions, meta, metadata
 
 PORTION_BYTES: Final = 8 << 20
 _MODULUS: Final = 1 << 256
 
-_OF_A_PLACE: Final = (HOLDER, INSTALLATION)
-"""Facts about the processes on one database, which mean nothing in another."""
+_OF_A_PLACE: Final = (HOLDER, INSTALLATION, OLDEST)
+"""Facts about one database and the processes on it, which mean nothing in another."""
 _OF_A_MOMENT: Final = (*_OF_A_PLACE, RUNNING)
 """Facts that say nothing of what is stored."""
 

@@ -17,7 +17,7 @@ from grokgate.errors import StateError, StoreUnavailable
 from grokgate.storage.acting import current_act
 from grokgate.storage.audit import insert_act
 from grokgate.storage.backend import BUSY_TIMEOUT_MS, PATIENCE, READERS, Backend, Kind
-from grokgate.storage.migrate import bring_up_to_date
+from grokgate.storage.migrate import bring_up_to_date, note_oldest_reader
 from grokgate.storage.postgres import PostgreSQL
 from grokgate.storage.sqlite import SQLite
 from grokgate.upstream import Secret
@@ -174,7 +174,7 @@ async def open_database(
             by an error. Called again when a later try finds it.
 
     Raises:
-        StateError: It is damaged, not ours, newer than the program, in use, or cannot be written;
+        StateError: It is damaged, not ours, too new for the program, in use, or cannot be written;
             it is left untouched.
     """
     began = anyio.current_time()
@@ -219,3 +219,4 @@ async def _bring_up_to_date(database: Database, found: Callable[[bool], None]) -
     async with database.write() as connection:
         revision = await backend.claim(connection, revision)
         await connection.run_sync(bring_up_to_date, revision, backend.name)
+        await connection.run_sync(note_oldest_reader)

@@ -11,8 +11,10 @@ written beside a process that does not know of us:
    that share.
 4. Processes that share take turns to write, as the tasks of one process do: what a transaction has
    read stays true until it commits.
-5. The schema is made or changed while nobody else is there; a start that shares looks at it before
-   it takes the lock for good, so that two of them never wait for each other.
+5. The schema is made or changed while nobody is there who could not work with the new one: who has
+   the lock tells the schema that it knows in the name of its connection. A start that shares looks
+   at the schema before it takes the lock for good, so that two of them never wait for each other.
+6. Whoever takes the lock again looks at the schema, too: it may be another one by now.
 """
 
 from typing import Final
@@ -22,6 +24,7 @@ from sqlalchemy.engine import Connection
 
 from grokgate.errors import StoreUnavailable
 from grokgate.storage.meta import HOLDER
+from grokgate.storage.migrate import HEAD, OLDEST_READER, is_usable
 from grokgate.storage.tables import meta
 
 _HELD: Final = "lock_held"
@@ -46,6 +49,7 @@ _TERMINATE: Final = text("SELECT pg_terminate_backend(:pid)")
 _TOGETHER: Final = "shared "
 """How the mark of processes that share begins."""
 _UNKNOWN: Final = "unknown"
+_KNOWS: Final = " schema "
 
 
 class InUse(StoreUnavailable):
@@ -85,21 +89,26 @@ class Holding:
         if _HELD in connection.info:
             return
         self._take_lock(connection)
+        if self._had_lock and not is_usable(connection):
+            self.taken_by = "one that changed the schema"
+            raise InUse(self.taken_by)
         if self._mark and last_holder(connection) != self._mark:
             self.taken_by = "one that has ended"
             raise InUse(self.taken_by)
         if self._is_for_good:
             self._had_lock = connection.info[_HELD] = True
 
-    def be_alone(self, connection: Connection) -> None:
-        """Keep others out until the transaction ends, which changes the schema.
+    def may_change(self, connection: Connection) -> None:
+        """Make sure that the transaction may change the schema; others wait for its end.
 
         Raises:
-            InUse: Another process works with the schema as it is.
+            InUse: Another process could not work with the new schema.
         """
-        if self.shared and not connection.execute(_TRY_ALONE).scalar():
-            holder = connection.execute(_WHO).first()
-            raise InUse(_UNKNOWN if holder is None else holder.application_name or _UNKNOWN)
+        if connection.execute(_TRY_ALONE).scalar():
+            return
+        for holder in connection.execute(_WHO):
+            if schema_of(holder.application_name) < OLDEST_READER:
+                raise InUse(holder.application_name or _UNKNOWN)
 
     def stay(self, connection: Connection) -> None:
         """Take the lock for good: the schema is known."""
@@ -138,6 +147,16 @@ class Holding:
         if not self.shared:
             return _TRY
         return _TRY_SHARED if self._is_for_good else _LOOK
+
+
+def named(process: str) -> str:
+    """Return the name of a connection of *process*, which tells others the schema it knows."""
+    return f"{process}{_KNOWS}{HEAD}"
+
+
+def schema_of(name: str | None) -> str:
+    """Return the schema that the process of the connection *name* knows; empty: it tells none."""
+    return (name or "").partition(_KNOWS)[2][: len(HEAD)]
 
 
 def last_holder(connection: Connection) -> str | None:

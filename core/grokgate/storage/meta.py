@@ -17,8 +17,12 @@ INSTALLATION: Final = "installation"
 """Names what processes on one database share outside of it; made by the first that asks."""
 HOLDER: Final = "holder"
 """The process that had the lock of a server's database last."""
+OLDEST: Final = "oldest_reader"
+"""Revision of the oldest program that can work with the schema, for older ones than made it."""
 RUNNING: Final = "running"
 """A process serves from this database, or did and ended without a flush."""
+SEALING: Final = "sealing_key"
+"""The key with which all processes on this database seal."""
 _VAULT: Final = "vault"
 
 
@@ -70,6 +74,8 @@ async def bound_key(connection: AsyncConnection) -> bytes | None:
 async def bind_vault(connection: AsyncConnection, vault: Vault) -> None:
     """Tie the database to the vault's key at the first start, and compare them at every later one.
 
+    The vault seals with the key that other processes seal with.
+
     Raises:
         StateError: The secrets in this database were sealed with another key.
     """
@@ -81,4 +87,12 @@ async def bind_vault(connection: AsyncConnection, vault: Vault) -> None:
             "The secret key does not belong to this database: its secrets were sealed with "
             "another one. Restore the key file that was beside the database, or set "
             "GROKGATE_SECRET_KEY to its text."
+        )
+    sealing = await read_fact(connection, SEALING)
+    if sealing is None:
+        await write_fact(connection, SEALING, vault.sealing_id)
+    elif not vault.seal_with(sealing):
+        raise StateError(
+            "The secrets in this database are sealed with a key that this process does not have. "
+            f"Take over {vault.source} of one that runs."
         )

@@ -4,8 +4,10 @@
    `stored_revision` does so where a server keeps it.
 2. A database without tables gets all of them at once and the mark `HEAD`.
 3. One marked `HEAD` is left alone.
-4. Another mark goes to alembic, which is imported only then (D6); a mark it does not know was set
-   by a newer program, and the start is refused. `INCOMPLETE` is one that no program knows.
+4. One with an older mark goes to alembic, which is imported only then (D6).
+5. A newer mark was set by a newer program, which has noted the oldest one that can work with it
+   (``migrations.versions`` has the rules). If that is an even newer one than this, the start is
+   refused. `INCOMPLETE` is a mark that no program knows.
 """
 
 import sqlite3
@@ -20,6 +22,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
+    delete,
     insert,
     inspect,
     select,
@@ -29,13 +32,16 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from grokgate.errors import StateError, StoreUnavailable
-from grokgate.storage.tables import metadata
+from grokgate.storage.meta import OLDEST
+from grokgate.storage.tables import meta, metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 HEAD: Final = "0005"
 """Revision of the tables in `tables`; a test compares it with the migrations."""
+OLDEST_READER: Final = "0005"
+"""Revision of the oldest program that can work with these tables; the same test compares it."""
 INCOMPLETE: Final = "incomplete"
 """In place of a revision, as long as a database is being filled from another one."""
 
@@ -97,15 +103,37 @@ def bring_up_to_date(connection: Connection, revision: str | None, name: str) ->
     """Make or migrate the schema inside the transaction of *connection*; *name* is for messages.
 
     Raises:
-        StateError: The database is newer than this program, or incomplete; nothing was changed.
+        StateError: The database is too new for this program, or incomplete; nothing was changed.
     """
     if revision is None:
         metadata.create_all(connection, checkfirst=False)
         _mark.create(connection)
         connection.execute(insert(_mark).values(version_num=HEAD))
-    elif revision != HEAD:
+    elif not is_usable(connection, revision):
         check_revision(revision, name)
         _upgrade(connection)
+
+
+def is_older(revision: str | None) -> bool:
+    """Tell whether this program would change a schema with this mark."""
+    return revision is None or revision < HEAD
+
+
+def is_usable(connection: Connection, revision: str | None = None) -> bool:
+    """Tell whether this program can work with the schema as it is; None: with the mark it has."""
+    found = revision or connection.execute(select(_mark.c.version_num)).scalar_one()
+    if found == HEAD:
+        return True
+    return INCOMPLETE != found > HEAD and _oldest_reader(connection, found) <= HEAD
+
+
+def note_oldest_reader(connection: Connection) -> None:
+    """Leave word for older programs, if the schema is this program's own."""
+    revision = connection.execute(select(_mark.c.version_num)).scalar_one()
+    if revision != HEAD or _oldest_reader(connection, HEAD) == OLDEST_READER:
+        return
+    connection.execute(delete(meta).where(meta.c.key == OLDEST))
+    connection.execute(insert(meta).values(key=OLDEST, value=OLDEST_READER.encode()))
 
 
 async def mark(connection: AsyncConnection, revision: str) -> None:
@@ -132,7 +160,7 @@ def check_revision(revision: str, name: str) -> None:
         )
     if revision != HEAD and revision not in known_revisions():
         raise StateError(
-            f"{name} has the schema {revision!r}, which this program does not know: a newer one "
+            f"{name} has the schema {revision!r}, which this program cannot work with: a newer one "
             "made it. Start that one, or restore a backup made with this one."
         )
 
@@ -152,6 +180,12 @@ def _config() -> "Config":
     config.set_main_option("script_location", "grokgate.storage:migrations")
     config.set_main_option("path_separator", "os")
     return config
+
+
+def _oldest_reader(connection: Connection, revision: str) -> str:
+    """Return what was noted with the schema *revision*; where nothing was: no older program."""
+    noted = connection.execute(select(meta.c.value).where(meta.c.key == OLDEST)).scalar()
+    return revision if noted is None else bytes(noted).decode()
 
 
 def _upgrade(connection: Connection) -> None:

@@ -96,6 +96,8 @@ async def prepare(target: Database, *, key_id: bytes | None = None) -> None:
         if revision == INCOMPLETE:
             await connection.run_sync(remove_all)
             revision = None
+        if revision is not None:
+            check_revision(revision, backend.name)
         await connection.run_sync(bring_up_to_date, revision, backend.name)
         await _refuse_rows(connection, backend.name, key_id)
         await mark(connection, INCOMPLETE)

@@ -23,9 +23,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from grokgate.errors import StateError, StoreUnavailable
 from grokgate.storage.backend import BUSY_TIMEOUT_MS, READERS, Kind, Write
-from grokgate.storage.holding import Holding, InUse
+from grokgate.storage.holding import Holding, InUse, named
 from grokgate.storage.meta import HOLDER, write_fact
-from grokgate.storage.migrate import HEAD, stored_revision
+from grokgate.storage.migrate import is_older, stored_revision
 from grokgate.upstream import Secret
 
 SCHEMES: Final = frozenset({"postgres", "postgresql", "pgsql"})
@@ -122,7 +122,10 @@ class PostgreSQL:
     def reason(self, error: StoreUnavailable) -> str:
         """Say why a start cannot use the database; nothing of its address."""
         if isinstance(error, InUse):
-            return f"{_NAME} is in use by another process ({error.holder}). Stop that one."
+            return (
+                f"{_NAME} is in use by another process ({error.holder}). Stop that one; or set "
+                "SERVER_REDIS_URL to run beside it, or give a command in its data folder."
+            )
         cause, state = error.__cause__, _state(error.__cause__)
         for beginning, words in _REFUSALS.items():
             if state.startswith(beginning):
@@ -151,16 +154,16 @@ class PostgreSQL:
             return await connection.run_sync(_look)
 
     async def claim(self, connection: AsyncConnection, revision: str | None) -> str | None:
-        """Keep the others out until the transaction ends, if it is to change the schema.
+        """Make sure that nobody is there who could not work with the schema as it will be.
 
         Raises:
-            InUse: Another process works with the schema as it is.
+            InUse: Another process could not.
         """
         if not self.shared:
             return revision
         revision = await connection.run_sync(_look)  # another start may have been faster
-        if revision != HEAD:
-            await connection.run_sync(self._holding.be_alone)
+        if is_older(revision):
+            await connection.run_sync(self._holding.may_change)
         await connection.run_sync(self._holding.stay)
         return revision
 
@@ -216,7 +219,7 @@ class PostgreSQL:
 
     def _engine(self, size: int, **settings: str) -> AsyncEngine:
         shared = {
-            "application_name": f"grokgate {self._id} {_whoami()}"[:_LONGEST_NAME],
+            "application_name": f"{named(f'grokgate {self._id}')}, {_whoami()}"[:_LONGEST_NAME],
             "statement_timeout": str(_STATEMENT_MS),
             "lock_timeout": str(self.busy_timeout_ms),
             "idle_in_transaction_session_timeout": str(

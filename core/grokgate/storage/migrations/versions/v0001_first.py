@@ -7,6 +7,7 @@ from alembic import op
 
 revision: Final = "0001"
 down_revision: Final = None
+oldest_reader: Final = "0001"
 
 
 def upgrade() -> None:

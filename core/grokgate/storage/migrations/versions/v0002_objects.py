@@ -7,6 +7,7 @@ from alembic import op
 
 revision: Final = "0002"
 down_revision: Final = "0001"
+oldest_reader: Final = "0002"
 
 _EXPIRY_OF_REPLIES: Final = "ix_idempotent_replies_expires_at"
 

@@ -7,6 +7,7 @@ from alembic import op
 
 revision: Final = "0003"
 down_revision: Final = "0002"
+oldest_reader: Final = "0003"
 
 
 def upgrade() -> None:

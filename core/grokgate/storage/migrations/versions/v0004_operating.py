@@ -7,6 +7,7 @@ from alembic import op
 
 revision: Final = "0004"
 down_revision: Final = "0003"
+oldest_reader: Final = "0004"
 
 
 def upgrade() -> None:

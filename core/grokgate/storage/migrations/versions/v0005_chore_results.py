@@ -7,6 +7,7 @@ from alembic import op
 
 revision: Final = "0005"
 down_revision: Final = "0004"
+oldest_reader: Final = "0005"
 
 _MOVE: Final = """
     INSERT INTO chore_results (id, result, failures)

@@ -14,18 +14,18 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Container, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 import msgspec
 
 from grokgate.errors import StateError
-from grokgate.operations import READING, OperationFailed, Operations, Progress
+from grokgate.operations import READING, OperationFailed, Progress
 
-__all__ = ["MAX_LINE", "SOCKET_NAME", "OperationFailed", "ask", "serve"]
+__all__ = ["MAX_LINE", "SOCKET_NAME", "OperationFailed", "ask", "ask_at", "serve", "serve_at"]
 
 SOCKET_NAME = "control.sock"
 MAX_LINE = 256 << 20
@@ -45,14 +45,50 @@ class _Gone(Exception):
     """Whoever asked has left."""
 
 
+class Answers(Protocol):
+    """What can be asked for by name, such as `Operations`."""
+
+    async def run(
+        self, name: str, arguments: Mapping[str, Any], progress: Progress | None = None
+    ) -> Any:
+        """Return the result of *name*, in JSON types.
+
+        Raises:
+            OperationFailed: It is refused.
+        """
+        ...
+
+
 @asynccontextmanager
 async def serve(
-    data_dir: Path, operations: Operations, *, log: Any, stop_s: float = STOP_S
+    data_dir: Path, operations: Answers, *, log: Any, stop_s: float = STOP_S
 ) -> AsyncIterator[None]:
     """Answer the command line on the data folder's control socket until the context is left.
 
     Operations under way then have *stop_s* seconds to end; afterwards they are cancelled, so that
     none outlives what it works on.
+    """
+    async with serve_at(data_dir / SOCKET_NAME, operations, log=log, stop_s=stop_s):
+        yield
+
+
+@asynccontextmanager
+async def serve_at(
+    path: Path,
+    operations: Answers,
+    *,
+    log: Any,
+    stop_s: float = STOP_S,
+    quiet: Container[str] = READING,
+) -> AsyncIterator[None]:
+    """Answer on a socket of its own, as `serve` does; one that a killed process left is replaced.
+
+    Args:
+        path: Of the socket.
+        operations: What can be asked for.
+        log: Told of what was done, but for what is *quiet*.
+        stop_s: What operations have to end when the context is left.
+        quiet: Names that are of no interest to an operator.
     """
     answering: set[asyncio.Task[Any]] = set()
 
@@ -68,7 +104,7 @@ async def serve(
         answering.add(task)
         task.add_done_callback(answering.discard)
         try:
-            await _send(writer, await _reply(reader, operations, progress, log=log))
+            await _send(writer, await _reply(reader, operations, progress, log=log, quiet=quiet))
         except (OSError, ValueError):  # gone, too late or too long, or no JSON
             log.warning("control_request_unreadable")
         except _Gone:
@@ -76,19 +112,18 @@ async def serve(
         finally:
             writer.close()
 
-    path = data_dir / SOCKET_NAME
-    path.unlink(missing_ok=True)
     server = await asyncio.start_unix_server(answer, sock=_bound(path), limit=MAX_LINE)
     try:
         yield
     finally:
         server.close()
-        path.unlink(missing_ok=True)
+        _remove(path)
         await _ended(answering, stop_s)
 
 
 def _bound(path: Path) -> socket.socket:
     """Make the socket, in one go: the mask that keeps others out is the whole process's."""
+    _remove(path)
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o177)
     try:
@@ -100,6 +135,10 @@ def _bound(path: Path) -> socket.socket:
     finally:
         os.umask(mask)
     return bound
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
 
 
 async def _ended(tasks: set[asyncio.Task[Any]], stop_s: float) -> None:
@@ -127,8 +166,18 @@ async def ask(
         OperationFailed: The service refused.
         StateError: It was asked and did not answer.
     """
+    return await ask_at(data_dir / SOCKET_NAME, name, arguments, progress)
+
+
+async def ask_at(
+    path: Path,
+    name: str,
+    arguments: Mapping[str, Any],
+    progress: Callable[[Any], None] | None = None,
+) -> Any:
+    """Ask who answers on the socket *path*, as `ask` does."""
     try:
-        with _short(data_dir / SOCKET_NAME) as address:
+        with _short(path) as address:
             reader, writer = await asyncio.open_unix_connection(address, limit=MAX_LINE)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ConnectionRefusedError(str(error)) from error
@@ -164,7 +213,12 @@ async def _send(writer: asyncio.StreamWriter, value: Mapping[str, Any]) -> None:
 
 
 async def _reply(
-    reader: asyncio.StreamReader, operations: Operations, progress: Progress, *, log: Any
+    reader: asyncio.StreamReader,
+    operations: Answers,
+    progress: Progress,
+    *,
+    log: Any,
+    quiet: Container[str],
 ) -> Mapping[str, Any]:
     async with asyncio.timeout(REQUEST_S):
         line = await reader.readline()
@@ -179,7 +233,7 @@ async def _reply(
     except Exception:  # a fence: one bad request must not end the socket
         log.exception("control_operation_failed", operation=name)
         return {"error": "the operation failed; the log says why"}
-    note = log.debug if name in READING else log.info
+    note = log.debug if name in quiet else log.info
     note("control_operation", operation=name)
     return {"result": result}
 

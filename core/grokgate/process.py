@@ -75,6 +75,8 @@ async def running(gateway: Gateway, logs: Logs) -> AsyncIterator[None]:
     orphaned = asyncio.create_task(_drain_when_orphaned(gateway))
     _take_signals(gateway)
     welcome = asyncio.create_task(_welcome(gateway))
+    if gateway.workers:
+        logs.add_fields(worker=gateway.workers.seat)
     gateway.log.info("started", plugins=[plugin.name for plugin in gateway.plugins])
     _settle_memory()
     try:
@@ -135,16 +137,22 @@ def _settle_memory() -> None:
 def refuse(options: RunOptions, error: Exception, *, log: Any) -> None:
     """Leave the reason where the command finds it, and end the server.
 
-    The server would start a process that failed again and again.
+    The server would start a process that failed again and again. It may do so while other workers
+    serve, and ends with them when one fails within seconds.
     """
     reason = str(error)
     if not isinstance(error, StartupError):
         log.error("start_failed", exc_info=error)
         reason = f"the start failed ({type(error).__name__}); the log says where"
-    if options.refusal_file is not None:
-        # The server and the framework would print a traceback each, before the reason.
-        logging.disable()
-        options.refusal_file.write_text(reason, encoding="utf-8")
+    if options.refusal_file is None:
+        return
+    others_serve = options.starts_file is not None and options.starts_file.exists()
+    if others_serve:
+        log.error("worker_refused", detail=reason)
+    # The server and the framework would print a traceback each, before the reason.
+    logging.disable()
+    options.refusal_file.write_text(reason, encoding="utf-8")
+    if not others_serve:
         os.kill(os.getppid(), signal.SIGTERM)
 
 
@@ -157,6 +165,8 @@ def announce(gateway: Gateway) -> None:
         f"  configuration        {gateway.settings.path}",
         f"  accounts             {_accounts(gateway)}",
     ]
+    if gateway.workers:
+        lines.append(f"  workers              {gateway.workers.count}")
     if (link := gateway.access.setup_link()) is not None:
         lines.append(f"  admin password       none yet, choose it: {link}")
     else:
@@ -188,6 +198,10 @@ def _accounts(gateway: Gateway) -> str:
     return str(count)
 
 
+def _which(gateway: Gateway) -> str:
+    return f" worker {gateway.workers.seat}" if gateway.workers else ""
+
+
 def _command() -> str:
     """Name the command as it can be typed here: in a checkout it is not on the path."""
     program = Path(sys.argv[0])
@@ -212,7 +226,7 @@ def _take_signals(gateway: Gateway) -> None:
 
 async def _welcome(gateway: Gateway) -> None:
     """Announce once the server accepts connections, which is only after its lifespan began."""
-    if not gateway.options.announce:
+    if not gateway.options.announce or (gateway.workers and not gateway.workers.is_first):
         return
     host, port = gateway.boot.server.host, gateway.boot.server.port
     while True:
@@ -223,6 +237,8 @@ async def _welcome(gateway: Gateway) -> None:
         else:
             writer.close()
             break
+    if gateway.workers:
+        await gateway.workers.all_started()
     announce(gateway)
 
 
@@ -243,9 +259,8 @@ async def _hand_over(gateway: Gateway, life: _Life) -> None:
     await gateway.drain.begun()
     if gateway.options.announce and gateway.drain.inflight:
         grace_s = gateway.settings.snapshot.server.shutdown_grace_sec
-        print(  # noqa: T201 - the operator's terminal
-            f"  Stopping: {gateway.drain.inflight} running, at most {grace_s:g} s.", flush=True
-        )
+        running = f"{gateway.drain.inflight} running, at most {grace_s:g} s."
+        print(f"  Stopping{_which(gateway)}: {running}", flush=True)  # noqa: T201 - as above
     await gateway.drain.finished()
     gateway.log.info("drained", left=gateway.drain.inflight)
     os.kill(os.getpid(), signal.SIGINT)

@@ -26,6 +26,8 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     """Accounts of that sandbox as import text; made up, so no secret."""
     refusal_file: Path | None = None
     """Where the server writes why it refused to start, so that the command can say it and fail."""
+    starts_file: Path | None = None
+    """Grows by a byte with each worker that has started; None: there is one worker alone."""
     announce: bool = False
     """True: the server prints its address, and at the first start the new API key."""
     look_only: bool = False

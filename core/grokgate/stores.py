@@ -150,6 +150,7 @@ async def open_stores(
     holder: int | None = None,
     create: bool = True,
     shared: bool = False,
+    start: str | None = None,
     before_reading: Callable[[Database], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Stores]:
     """Hold the data folder and open what lies in it, until the context is left.
@@ -158,15 +159,15 @@ async def open_stores(
     (F-ENV-10). *holder* is the process to be named to others that want the folder, and stopped when
     another one takes over the database; None: this one is named, and nobody stopped. *day_begins*
     returns when a day of the keys begins, minutes east of UTC. *create* makes what is not there.
-    *shared*: others that share the database may have it open. *before_reading* is awaited when the
-    database is open.
+    *shared*: others that share the database may have it open. *start*: as for `hold_folder`.
+    *before_reading* is awaited when the database is open.
 
     Raises:
         StateError: Another process holds it, or its state is damaged; nothing was changed.
     """
     place = database_place(boot)
     key = _Key(boot, environ, place, create=create, log=log)
-    with hold_folder(boot.data_dir, holder=holder):
+    with hold_folder(boot.data_dir, holder=holder, start=start):
         async with (
             open_database(
                 place,

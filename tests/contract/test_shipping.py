@@ -258,6 +258,15 @@ def test_cluster_waits_for_the_end_of_a_pod() -> None:
     assert POD["terminationGracePeriodSeconds"] > ENDED_S
 
 
+def test_cluster_sends_no_work_to_a_pod_that_waits_for_something() -> None:
+    """It is out of service long before it would be taken for dead."""
+    ready, alive = CONTAINER["readinessProbe"], CONTAINER["livenessProbe"]
+    out_s = ready["periodSeconds"] * ready["failureThreshold"]
+
+    assert out_s < alive["periodSeconds"] * alive.get("failureThreshold", 3)
+    assert alive["timeoutSeconds"] < alive["periodSeconds"]
+
+
 def test_cluster_runs_one_gateway_at_a_time() -> None:
     deployment = resource("Deployment")["spec"]
 
@@ -275,7 +284,10 @@ def test_cluster_runs_the_gateway_closed_up() -> None:
 
 
 def test_cluster_asks_for_paths_there_are() -> None:
-    router = probes(ready=lambda: True, access=AppSettings, render_metrics=lambda: b"")
+    async def nothing() -> bytes:
+        return b""
+
+    router = probes(ready=lambda: True, access=AppSettings, render_metrics=nothing)
     served = {route.path for route in Litestar([router], openapi_config=None).routes}
 
     asked = {name: each["httpGet"]["path"] for name, each in CONTAINER.items() if "Probe" in name}
@@ -310,6 +322,14 @@ def test_replicas_are_two_of_which_one_stays() -> None:
     assert REPLICA["replicas"] == 2
     assert REPLICA["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
     assert resource("PodDisruptionBudget", REPLICAS)["spec"]["minAvailable"] == 1
+
+
+def test_replica_stops_when_no_request_comes_any_more() -> None:
+    program, wait_s = REPLICA_CONTAINER["lifecycle"]["preStop"]["exec"]["command"]
+    pod = REPLICA["template"]["spec"]
+
+    assert program == "sleep"
+    assert pod["terminationGracePeriodSeconds"] - float(wait_s) > ENDED_S
 
 
 def test_replicas_have_folders_of_their_own_and_one_key() -> None:

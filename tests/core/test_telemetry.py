@@ -17,7 +17,7 @@ from structlog.contextvars import bound_contextvars
 
 from grokgate.telemetry import Logs, Metrics, open_logs, redact, redact_text
 from grokgate.telemetry.files import DailyFiles
-from grokgate.telemetry.lines import LINE_BYTES, json_line, readable_line
+from grokgate.telemetry.lines import LINE_BYTES, Terminal, json_line, readable_line
 from grokgate.telemetry.metrics import MAX_SERIES
 from grokgate.telemetry.repeats import Repeats
 from grokgate.telemetry.writer import Writer
@@ -339,6 +339,36 @@ def test_full_file_is_numbered_and_the_oldest_goes(tmp_path: Path) -> None:
         f"app_{DAY}.3.log": line("third"),
         f"app_{DAY}.log": line("fourth"),
     }
+
+
+def test_processes_write_to_the_same_files(tmp_path: Path) -> None:
+    handlers = [files(tmp_path, iter([DAY] * 10)) for _ in range(2)]
+    for number, text in enumerate(("first", "second", "third", "fourth")):
+        handlers[number % 2].write([event(text)])
+    for handler in handlers:
+        handler.close()
+
+    contents = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert contents == {
+        f"app_{DAY}.2.log": line("second"),
+        f"app_{DAY}.3.log": line("third"),
+        f"app_{DAY}.log": line("fourth"),
+    }
+
+
+def test_lines_go_to_a_terminal_in_pieces_that_a_pipe_takes_whole() -> None:
+    pieces: list[str] = []
+
+    class Stream(io.StringIO):
+        def write(self, text: str) -> int:
+            pieces.append(text)
+            return len(text)
+
+    Terminal(Stream(), lambda event: str(event["msg"])).write(
+        [{"msg": "x" * size} for size in (2000, 2000, 2000, 9000, 10)]
+    )
+
+    assert [len(piece) for piece in pieces] == [4002, 2001, 9001, 11]
 
 
 def test_each_day_has_its_own_file_readable_by_its_owner_only(tmp_path: Path) -> None:

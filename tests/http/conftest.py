@@ -97,6 +97,9 @@ class Gateway:
     def ready(self) -> bool:
         return self.up
 
+    async def render_metrics(self) -> bytes:
+        return self.metrics.render()
+
     def note_request(self, ended: Ended, tally: Tally) -> None:
         self.noted.append((ended, tally))
 

@@ -38,7 +38,5 @@ class OpenRequests(Struct):
     count: int = 0
 
 
-CurrentRequests: TypeAlias = NamedDependency[SkipValidation[OpenRequests]]
-"""Argument ``requests``."""
 CurrentOperator: TypeAlias = NamedDependency[Operator]
 """Argument ``operator``."""

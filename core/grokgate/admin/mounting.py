@@ -101,11 +101,12 @@ class AdminApi:
         self.guard: AsyncGuard = require_operator(lambda: gateway)
         """Lets operators pass, and nobody else."""
 
-        self.requests = OpenRequests()
+        requests = OpenRequests()
+        gateway.operators_served = lambda: requests.count
 
         # A function: Litestar would copy an object, with all it refers to.
         def trailing(app: ASGIApp) -> ASGIApp:
-            return Trail(app, gateway=gateway, requests=self.requests)
+            return Trail(app, gateway=gateway, requests=requests)
 
         self.trailing: Callable[[ASGIApp], ASGIApp] = trailing
         """Wraps what operators use, so that their changes are noted."""
@@ -158,17 +159,11 @@ def _router(
     async def provide_gateway() -> Any:
         return gateway
 
-    async def provide_requests(
-        gateway: CurrentGateway,  # noqa: ARG001 - see below
-    ) -> OpenRequests:
-        return api.requests
-
     return PlainRouter(
         path,
         route_handlers=handlers,
         dependencies={
             "gateway": Provide(provide_gateway),
-            "requests": Provide(provide_requests),
             "operator": Provide(_provide_operator),
             "act": Provide(_provide_act),
         },

@@ -4,10 +4,12 @@ from typing import Annotated, Final
 
 from litestar import get
 from msgspec import Meta, Struct
+from msgspec.structs import asdict
 
-from grokgate.admin.context import CurrentGateway, CurrentRequests
+from grokgate.admin.context import CurrentGateway
 from grokgate.alarms import Incident, is_low
 from grokgate.forecast import Forecast
+from grokgate.gateway import together
 from grokgate.prospects import ModelProspect
 from grokgate.statistics.recent import Asked, Causes, Counts, HourCounts, Latency, Served, latency
 
@@ -103,7 +105,7 @@ class IncidentsReply(Struct, frozen=True, kw_only=True):
 
 
 @get("/overview", summary="Tell what the pool can serve and how requests fare")
-async def read_overview(gateway: CurrentGateway, requests: CurrentRequests) -> Overview:
+async def read_overview(gateway: CurrentGateway) -> Overview:
     """Return the first page; it may be some seconds old, the more so in large pools."""
     await gateway.request_log.flush()
     recent = await gateway.request_log.recent.look()
@@ -115,11 +117,7 @@ async def read_overview(gateway: CurrentGateway, requests: CurrentRequests) -> O
     return Overview(
         at_ms=prospect.at_ms,
         live=Live(
-            inflight=gateway.drain.inflight - gateway.jobs.count - requests.count,
-            sockets=gateway.drain.sockets,
-            leases_open=view.leases_open,
-            queue_depth=view.queue_depth,
-            jobs=gateway.jobs.count,
+            **asdict(await together.activity(gateway)),
             chores=await gateway.chores.count(),
             draining=gateway.drain.draining,
         ),
@@ -129,14 +127,14 @@ async def read_overview(gateway: CurrentGateway, requests: CurrentRequests) -> O
         hour=_period(recent.hour),
         day=_period(recent.day),
         hours=list(recent.hours),
-        incidents=gateway.alarms.incidents()[:_INCIDENTS],
+        incidents=(await together.incidents(gateway))[:_INCIDENTS],
     )
 
 
 @get("/incidents", summary="List what needed an operator")
 async def list_incidents(gateway: CurrentGateway) -> IncidentsReply:
     """List incidents since the start of the process."""
-    return IncidentsReply(incidents=gateway.alarms.incidents())
+    return IncidentsReply(incidents=await together.incidents(gateway))
 
 
 def _capacity(model: ModelProspect) -> ModelCapacity:

@@ -148,7 +148,7 @@ def mount(
             probes(
                 ready=lambda: gateway.ready() and not gateway.drain.draining,
                 access=lambda: gateway.settings.snapshot.app,
-                render_metrics=gateway.metrics.render,
+                render_metrics=gateway.render_metrics,
                 operator=admin.guard if admin else None,
             ),
         ],

@@ -63,14 +63,6 @@ class Ending(Drain, Protocol):
         ...
 
 
-class AppMetrics(RequestMetrics, Protocol):
-    """Metrics that can be shown."""
-
-    def render(self) -> bytes:
-        """Return the text for ``/metrics``."""
-        ...
-
-
 class GatewayServices(Protocol):
     """What the application needs of a `grokgate.gateway.Gateway`."""
 
@@ -85,7 +77,7 @@ class GatewayServices(Protocol):
     @property
     def plugins(self) -> Sequence[Plugin]: ...  # noqa: D102
     @property
-    def metrics(self) -> AppMetrics: ...  # noqa: D102
+    def metrics(self) -> RequestMetrics: ...  # noqa: D102
     @property
     def drain(self) -> Ending: ...  # noqa: D102
     @property
@@ -113,6 +105,10 @@ class GatewayServices(Protocol):
 
     def ready(self) -> bool:
         """Tell whether all parts are up."""
+        ...
+
+    async def render_metrics(self) -> bytes:
+        """Return the text for ``/metrics``."""
         ...
 
     def run(self) -> AbstractAsyncContextManager[None]:

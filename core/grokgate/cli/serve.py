@@ -1,6 +1,7 @@
 """``grokgate serve``: starts the server processes, and with ``--sandbox`` a made-up upstream."""
 
 import argparse
+import fcntl
 import os
 import subprocess
 import sys
@@ -41,14 +42,15 @@ def serve(arguments: argparse.Namespace) -> int:
         environ["SERVER_PORT"] = str(port)
         boot = read_boot(folder, environ)
     made_up = made_up_upstream(arguments.accounts) if arguments.sandbox else nullcontext()
-    with made_up as sandbox, tempfile.TemporaryDirectory() as notes:
+    with made_up as sandbox, notes_folder() as notes:
         options = RunOptions(
             data_dir=folder,
             log_dir=log_dir(environ),
             sandbox=sandbox,
             sandbox_accounts=made_up_accounts(arguments.accounts) if sandbox else "",
             announce=True,
-            refusal_file=Path(notes) / "refusal",
+            refusal_file=notes / "refusal",
+            starts_file=notes / "starts" if boot.server.workers > 1 else None,
         )
         try:
             _run(boot, options, environ)
@@ -83,6 +85,22 @@ def _run(boot: Boot, options: RunOptions, environ: Mapping[str, str]) -> None:
 def _tell_refusal(options: RunOptions) -> None:
     if options.refusal_file is not None and options.refusal_file.exists():
         raise StartupError(options.refusal_file.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def notes_folder() -> Iterator[Path]:
+    """Make a folder for what the server processes of this start leave to each other and to us.
+
+    It is locked: systemd-tmpfiles removes what nobody has used for days, but nothing below a lock
+    (tmpfiles.d, Age).
+    """
+    with tempfile.TemporaryDirectory() as name:
+        descriptor = os.open(name, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield Path(name)
+        finally:
+            os.close(descriptor)
 
 
 def made_up_accounts(count: int) -> str:

@@ -1,6 +1,6 @@
 """Tells operators why a model finds an account or none, and what became of a request (F-TOK-28)."""
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -64,6 +64,11 @@ class RequestView(Struct, frozen=True, kw_only=True):
     """All that are known, oldest first."""
 
 
+async def _nowhere(_request_id: str) -> Sequence[RequestView]:
+    """Ask nobody."""
+    return ()
+
+
 class Explainer:
     """Looks, and changes nothing.
 
@@ -76,6 +81,7 @@ class Explainer:
         specs: Loaded upstreams, by id.
         rules: Prices calls.
         settings: Returns the settings now.
+        elsewhere: Returns what other processes remember of a request; default: there are none.
     """
 
     def __init__(
@@ -89,6 +95,7 @@ class Explainer:
         specs: Mapping[str, UpstreamSpec],
         rules: CostTable,
         settings: Callable[[], DispatchSettings],
+        elsewhere: Callable[[str], Awaitable[Sequence[RequestView]]] = _nowhere,
     ) -> None:
         self._home = home
         self._journal = journal
@@ -98,6 +105,7 @@ class Explainer:
         self._specs = specs
         self._rules = rules
         self._settings = settings
+        self._elsewhere = elsewhere
 
     async def model(self, model: str, *, key: str | None = None, examples: int = MOST) -> ModelView:
         """Tell which accounts could serve *model* now, and why the others could not.
@@ -135,17 +143,18 @@ class Explainer:
         Raises:
             StoreUnavailable: The database cannot be read.
         """
-        calls = await self._journal.find(request_id)
-        known = {
-            (decision.at_ms, decision.number): decision
-            for decision in (
-                *(decision for story in calls for decision in story.decisions),
-                *self._home.decisions(request_id),
-            )
-        }
-        return RequestView(
-            request_id=request_id, calls=calls, decisions=[known[at] for at in sorted(known)]
-        )
+        told = [self.remembered(request_id)]
+        if not told[0].calls:
+            told += await self._elsewhere(request_id)
+        best = max(told, key=lambda view: (len(view.calls), len(view.decisions)))
+        if best.calls:
+            return best
+        return _view(request_id, await self._journal.find(request_id), best.decisions)
+
+    def remembered(self, request_id: str) -> RequestView:
+        """Tell what this process has in memory of a request."""
+        calls = self._journal.remembered(request_id)
+        return _view(request_id, calls, self._home.decisions(request_id))
 
     async def _way(self, call: Call, route: Route, settings: TokenSettings, examples: int) -> Way:
         want = want_for(call, route, settings=settings)
@@ -179,6 +188,17 @@ class Explainer:
         if not record.is_active:
             raise ValueError("That key is revoked: its requests get 401.")
         return to_caller(record)
+
+
+def _view(
+    request_id: str, calls: Sequence[CallStory], decisions: Iterable[Decision]
+) -> RequestView:
+    """Put together what is known; decisions may be told twice."""
+    of_calls = (decision for story in calls for decision in story.decisions)
+    known = {(decision.at_ms, decision.number): decision for decision in (*of_calls, *decisions)}
+    return RequestView(
+        request_id=request_id, calls=calls, decisions=[known[at] for at in sorted(known)]
+    )
 
 
 async def _nothing(_session: UpstreamSession) -> AsyncGenerator[Event, None]:

@@ -91,14 +91,17 @@ class Journal:
         if record.request_id and (record.outcome == "failed" or _is_sample(record)):
             self._keep(at_ms, record)
 
-    async def find(self, request_id: str) -> list[CallStory]:
-        """Return the calls of a request, oldest first; of the last ones also those not kept."""
-        found = [
+    def remembered(self, request_id: str) -> list[CallStory]:
+        """Return the calls of a request that are in memory, oldest first."""
+        return [
             self._story(at_ms, record)
             for at_ms, record in self._ended
             if record.request_id == request_id
         ]
-        if found:
+
+    async def find(self, request_id: str) -> list[CallStory]:
+        """Return the calls of a request, oldest first; of the last ones also those not kept."""
+        if found := self.remembered(request_id):
             return found
         async with self._database.read() as connection:
             rows = await find_decisions(connection, request_id, limit=_SHOWN)

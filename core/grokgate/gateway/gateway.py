@@ -8,8 +8,8 @@ keeps that order whatever fails.
 
 import os
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,7 @@ from grokgate.doctor import Examiner
 from grokgate.drain import Drain
 from grokgate.drift import Drift
 from grokgate.fetch import GuardedFetch
-from grokgate.gateway import address, opening, operating, parts
+from grokgate.gateway import address, opening, operating, parts, together
 from grokgate.gateway.erasing import Erasing
 from grokgate.jobs import Jobs
 from grokgate.keys import KeyRing, Meter
@@ -153,10 +153,14 @@ class Gateway:
         self.bus: Bus = LocalBus()
         self.leadership: Leadership = LocalLeadership()
         self.presence: Presence = LocalPresence()
-        self.first_key: str | None = None
-        """Text of the API key that this start made; None at every later start."""
         self.places: Places = LocalPlaces(self.clock)
         self.notes: Notes = LocalNotes(self.clock)
+        self.workers = parts.make_workers(self)
+        """Those of this start; None: this process is alone."""
+        self.operators_served: Callable[[], int] = int
+        """Returns how many requests of operators are being answered here."""
+        self.first_key: str | None = None
+        """Text of the API key that this start made; None at every later start."""
         self._environ = environ
         self.registry = registry.load(
             _installed(self.boot) if sources is None else sources,
@@ -261,6 +265,10 @@ class Gateway:
         shared = self.sharing is None or self.sharing.answers
         return self._ready and shared and not self.sealing_key.is_missing
 
+    async def render_metrics(self) -> bytes:
+        """Return the text of all metrics, with those of the other workers."""
+        return await together.render_metrics(self)
+
     @property
     def stores_answer(self) -> bool:
         """Whether the database, and Redis where there is one, can be reached as far as is known."""
@@ -271,8 +279,9 @@ class Gateway:
     async def run(self) -> AsyncIterator[None]:
         """Open everything in order; leaving the context closes it in reverse."""
         async with AsyncExitStack() as stack:
-            stores = await stack.enter_async_context(self._stores(shared=self.boot.shared))
-            await opening.open_all(self, stores, stack)
+            async with self.workers.starting(stack) if self.workers else nullcontext():
+                stores = await stack.enter_async_context(self._stores(shared=self.boot.shared))
+                await opening.open_all(self, stores, stack)
             self._ready = True
             try:
                 yield
@@ -300,7 +309,7 @@ class Gateway:
 
     def explainer(self) -> Explainer:
         """Make what tells about decisions; needs what `run` or `look` opens."""
-        return parts.make_explainer(self)
+        return parts.make_explainer(self, partial(together.elsewhere, self))
 
     @asynccontextmanager
     async def look(self) -> AsyncIterator[Operations]:
@@ -372,6 +381,7 @@ class Gateway:
             holder=holder,
             create=create,
             shared=shared,
+            start=self.workers.start if self.workers else None,
             before_reading=partial(opening.await_own_layout, self) if shared else None,
         )
         async with opened as stores:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from grokgate import control
 from grokgate.background import background
 from grokgate.errors import StartupError, StateError, StoreUnavailable
-from grokgate.gateway import leading, operating, parts
+from grokgate.gateway import leading, operating, parts, together
 from grokgate.health import Live
 from grokgate.lifespans import enter_lifespans
 from grokgate.observers import watch_home
@@ -218,11 +218,22 @@ async def _open_operating(
         migrate=gateway.adoption.takeover.run,
         erase=gateway.erasing.erase,
     )
-    await stack.enter_async_context(
-        control.serve(gateway.options.data_dir, operations, log=gateway.log)
-    )
+    await _open_socket(gateway, operations, stack)
     if gateway.options.sandbox_accounts:
         await gateway.tokens.import_text(gateway.options.sandbox_accounts)
+
+
+async def _open_socket(gateway: "Gateway", operations: Operations, stack: AsyncExitStack) -> None:
+    """Answer the command line, and the other workers where there are any."""
+    workers = gateway.workers
+    if workers is None:
+        folder = gateway.options.data_dir
+        await stack.enter_async_context(control.serve(folder, operations, log=gateway.log))
+        return
+    gateway.metrics.watch_total("worker_restarts", lambda: workers.restarts)
+    told = together.answers(gateway, gateway.explainer())
+    await stack.enter_async_context(workers.answering(told))
+    await stack.enter_async_context(workers.front(operations))
 
 
 async def _open_background(gateway: "Gateway", stack: AsyncExitStack) -> None:

@@ -1,7 +1,7 @@
 """Builds the parts of a gateway that need many of its others; starts and stops nothing."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol, TypedDict
 
@@ -10,13 +10,14 @@ from grokgate.bus import Leadership, Notes
 from grokgate.catalog import Catalog
 from grokgate.contexts import Context
 from grokgate.dispatch import Dispatch
-from grokgate.dispatch.explain import Explainer
+from grokgate.dispatch.explain import Explainer, RequestView
 from grokgate.dispatch.journal import Journal
 from grokgate.dispatch.preparing import Preparation
 from grokgate.doctor import Examiner
 from grokgate.drain import Drain
 from grokgate.drift import Drift
 from grokgate.fetch import GuardedFetch
+from grokgate.gateway.workers import Workers
 from grokgate.jobs import Jobs
 from grokgate.keys import KeyRing, Meter
 from grokgate.media import Files, MediaServices, Pictures, open_media
@@ -29,7 +30,7 @@ from grokgate.run_options import RunOptions
 from grokgate.scheduler.behind import Writer
 from grokgate.scheduler.cost import CostTable
 from grokgate.scheduler.shell import Shell
-from grokgate.settings import SettingsStore, Snapshot
+from grokgate.settings import Boot, SettingsStore, Snapshot
 from grokgate.spool import Room
 from grokgate.statistics import Ended
 from grokgate.statistics.tracing import Tracing
@@ -44,6 +45,7 @@ class Parts(Protocol):
     """What is looked up in a gateway; from ``keys`` on it exists while it runs."""
 
     options: RunOptions
+    boot: Boot
     clock: Clock
     rng: random.Random
     log: Any
@@ -67,10 +69,12 @@ class Parts(Protocol):
     home: Shell
     meter: Meter
     leadership: Leadership
+    notes: Notes
     journal: Journal
     alarms: Alarms
-    notes: Notes
     tracing: Tracing | None
+    workers: Workers | None
+    operators_served: Callable[[], int]
 
     def note_request(self, ended: Ended, tally: Tally, /) -> None:
         """Take what has ended into the request log."""
@@ -91,6 +95,20 @@ class Parts(Protocol):
     def is_active(self, key_id: str) -> bool:
         """Tell whether links of this key hold."""
         ...
+
+
+def make_workers(gateway: Parts) -> Workers | None:
+    """Make what knows the other workers of this start; None: there are none."""
+    options = gateway.options
+    if options.starts_file is None:
+        return None
+    return Workers(
+        options.data_dir,
+        options.starts_file,
+        options.refusal_file,
+        count=gateway.boot.server.workers,
+        log=gateway.log,
+    )
 
 
 def make_media(gateway: Parts, stores: Stores) -> MediaServices:
@@ -151,8 +169,10 @@ def make_journal(gateway: Parts, stores: Stores) -> Journal:
     )
 
 
-def make_explainer(gateway: Parts) -> Explainer:
-    """Make what tells about decisions."""
+def make_explainer(
+    gateway: Parts, elsewhere: Callable[[str], Awaitable[Sequence[RequestView]]]
+) -> Explainer:
+    """Make what tells about decisions; *elsewhere*: what other processes remember of a request."""
     return Explainer(
         home=gateway.home,
         journal=gateway.journal,
@@ -162,6 +182,7 @@ def make_explainer(gateway: Parts) -> Explainer:
         specs=gateway.specs,
         rules=gateway.rules,
         settings=settings_of(gateway),
+        elsewhere=elsewhere,
     )
 
 

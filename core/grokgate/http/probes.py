@@ -5,7 +5,7 @@ for who has ``app.metrics_key``; switched off, the path does not exist.
 """
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from litestar import Request, Response, get
@@ -36,7 +36,7 @@ def probes(
     *,
     ready: Callable[[], bool],
     access: Callable[[], MetricsAccess],
-    render_metrics: Callable[[], bytes],
+    render_metrics: Callable[[], Awaitable[bytes]],
     operator: AsyncGuard | None = None,
 ) -> PlainRouter:
     """Make the routes.
@@ -63,7 +63,8 @@ def probes(
     async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
         if not _has_key(request, access(), needed=operator is None) and operator is not None:
             await operator(request, request.route_handler)
-        return Response(render_metrics(), headers={**_HEADERS, "content-type": METRICS_TYPE})
+        text = await render_metrics()
+        return Response(text, headers={**_HEADERS, "content-type": METRICS_TYPE})
 
     return PlainRouter("/", route_handlers=[health, readiness, metrics])
 

@@ -185,8 +185,9 @@ def _refuse_unsupported(boot: Boot) -> None:
             "SERVER_REDIS_URL is for processes that share a PostgreSQL database. Set"
             " SERVER_STORAGE_TYPE=pgsql and SERVER_STORAGE_URL too, or unset SERVER_REDIS_URL."
         )
-    if boot.server.workers > 1:
+    if boot.server.workers > 1 and not boot.shared:
         raise StartupError(
-            "Only one worker runs in a data folder. Set SERVER_WORKERS=1 (server.workers in"
-            " config.toml), and run replicas with folders of their own and SERVER_REDIS_URL."
+            "Several workers share a PostgreSQL database and Redis. Set SERVER_STORAGE_TYPE=pgsql,"
+            " SERVER_STORAGE_URL and SERVER_REDIS_URL too, or SERVER_WORKERS=1 (server.workers in"
+            " config.toml)."
         )

@@ -90,10 +90,10 @@ class ServerSettings(Settings, frozen=True, kw_only=True):
     workers: Annotated[
         int,
         described(
-            "Server processes of a data folder: one. For more, run replicas with folders of their"
-            " own, PostgreSQL and SERVER_REDIS_URL.",
-            "一个数据目录的服务进程数，只能为 1。需要更多时，请运行各有数据目录的副本，并使用"
-            " PostgreSQL 和 SERVER_REDIS_URL。",
+            "Server processes of one start, in one data folder. More than one needs PostgreSQL and"
+            " SERVER_REDIS_URL.",
+            "一次启动在同一数据目录中运行的服务进程数。大于 1 时需要 PostgreSQL 和"
+            " SERVER_REDIS_URL。",
             startup=True,
             ge=1,
         ),

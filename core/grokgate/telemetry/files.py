@@ -1,5 +1,6 @@
 """Log files of one folder: a new one each day and when the current one is full (F-CFG-121)."""
 
+import fcntl
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -16,7 +17,8 @@ _PRIVATE = 0o600
 class DailyFiles:
     """Writes JSON lines to ``app_<date>.log``; a full file becomes ``app_<date>.<n>.log``.
 
-    Lines that cannot be written are lost; the next ones are tried again.
+    Lines that cannot be written are lost; the next ones are tried again. Several processes may
+    write to the same files: each batch is appended whole, and one of them moves a full file away.
 
     Args:
         directory: Made if missing.
@@ -34,14 +36,12 @@ class DailyFiles:
         self._today = today
         self._file: BinaryIO | None = None
         self._day = ""
-        self._size = 0
 
     def write(self, events: Sequence[Event]) -> None:
         """Append one line for each event."""
         batch = "".join(f"{json_line(event)}\n" for event in events).encode()
         try:
             self._current(len(batch)).write(batch)
-            self._size += len(batch)
         except OSError:
             self.close()
 
@@ -53,17 +53,30 @@ class DailyFiles:
 
     def _current(self, wanted: int) -> BinaryIO:
         day = self._today().isoformat()
-        if self._file is not None and day == self._day and self._size + wanted <= self._max_bytes:
+        path = self._directory / f"app_{day}.log"
+        if self._file is not None and day == self._day and self._fits(self._file, path, wanted):
             return self._file
         self.close()
         self._directory.mkdir(parents=True, exist_ok=True)
-        path = self._directory / f"app_{day}.log"
-        if path.exists() and path.stat().st_size + wanted > self._max_bytes:
-            path.rename(self._directory / f"app_{day}.{self._next_number(day)}.log")
-        self._file = open(path, "ab", buffering=0, opener=_open_private)  # noqa: SIM115 - kept open
-        self._day, self._size = day, path.stat().st_size
+        self._file = _open(path)
+        if not self._fits(self._file, path, wanted):
+            self._move(self._file, path, day)
+            self._file.close()
+            self._file = _open(path)
+        self._day = day
         self._prune()
         return self._file
+
+    def _fits(self, file: BinaryIO, path: Path, wanted: int) -> bool:
+        """Tell whether an open file is still the current one, and may grow."""
+        size = os.fstat(file.fileno()).st_size
+        return _is_at(file, path) and (not size or size + wanted <= self._max_bytes)
+
+    def _move(self, file: BinaryIO, path: Path, day: str) -> None:
+        """Move a full file away, unless another process has done so meanwhile."""
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX)  # until it is closed
+        if _is_at(file, path):
+            path.rename(self._directory / f"app_{day}.{self._next_number(day)}.log")
 
     def _next_number(self, day: str) -> int:
         return 1 + max((number for of_day, number, _ in self._kept() if of_day == day), default=0)
@@ -81,6 +94,18 @@ class DailyFiles:
             for path in self._directory.iterdir()
             if (match := _NAME.match(path.name))
         ]
+
+
+def _open(path: Path) -> BinaryIO:
+    return open(path, "ab", buffering=0, opener=_open_private)
+
+
+def _is_at(file: BinaryIO, path: Path) -> bool:
+    """Tell whether an open file still has its name."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _open_private(path: str, flags: int) -> int:

@@ -1,6 +1,7 @@
 """How one log event is written: as JSON for programs, readable for people."""
 
-from collections.abc import Callable, Mapping, Sequence
+import select
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TextIO, TypeAlias
 
 import msgspec
@@ -32,7 +33,10 @@ class Outlet(Protocol):
 
 
 class Terminal:
-    """Prints to a text stream that somebody else opened and closes."""
+    """Prints to a text stream that somebody else opened and closes.
+
+    Other processes may print to it too: lines are handed on in pieces that a pipe takes whole.
+    """
 
     def __init__(self, stream: TextIO, render: Callable[[Event], str]) -> None:
         self._stream = stream
@@ -41,14 +45,28 @@ class Terminal:
     def write(self, events: Sequence[Event]) -> None:
         """Print one line for each event."""
         try:
-            self._stream.write("".join(f"{self._render(event)}\n" for event in events))
-            self._stream.flush()
+            for piece in _pieces([f"{self._render(event)}\n" for event in events]):
+                self._stream.write(piece)
+                self._stream.flush()
         except (OSError, ValueError):
             # Closed, or gone with its terminal: there is nowhere left to say so.
             return
 
     def close(self) -> None:
         """Leave the stream to its owner."""
+
+
+def _pieces(lines: Sequence[str]) -> Iterator[str]:
+    """Put lines together as long as they are few bytes; a longer line is a piece of its own."""
+    piece, size = "", 0
+    for line in lines:
+        more = len(line.encode())
+        if piece and size + more > select.PIPE_BUF:
+            yield piece
+            piece, size = "", 0
+        piece, size = piece + line, size + more
+    if piece:
+        yield piece
 
 
 def json_line(event: Event) -> str:

@@ -44,7 +44,8 @@ class Logs:
 
     def __init__(self, outlets: Sequence[Outlet], level: str) -> None:
         self._writer = Writer(outlets)
-        self._put = Repeats(self._writer.put)
+        self._fields: dict[str, Any] = {}
+        self._passed = Repeats(self._writer.put)
         self._root = logging.getLogger()
         self._previous = (self._root.level, list(self._root.handlers))
         self._root.handlers[:] = [_Inlet(self._put)]
@@ -71,6 +72,10 @@ class Logs:
             cache_logger_on_first_use=True,
         )
 
+    def add_fields(self, **fields: Any) -> None:
+        """Show *fields* in every line from now on."""
+        self._fields.update(fields)
+
     def set_level(self, level: str) -> None:
         """Change the least severe level that is logged, at once."""
         self._level = _LEVELS[level]
@@ -82,6 +87,9 @@ class Logs:
         self._root.setLevel(level)
         self._root.handlers[:] = handlers
         self._writer.close()
+
+    def _put(self, event: dict[str, Any]) -> None:
+        self._passed({**event, **self._fields} if self._fields else event)
 
     def _filter(self, _: WrappedLogger, level: str, event: EventDict) -> EventDict:
         if _LEVELS[level] < self._level:

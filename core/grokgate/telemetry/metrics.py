@@ -6,13 +6,11 @@ objects are made, only when somebody asks for the text.
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, TypeAlias
 
-if TYPE_CHECKING:
-    from prometheus_client.core import Metric
+from grokgate.telemetry.families import Family, Labels, Sample, Together, render
 
-Labels: TypeAlias = tuple[str, ...]
 Gauge: TypeAlias = Callable[[], float]
 LabelledGauge: TypeAlias = Callable[[], Mapping[Labels, float]]
 
@@ -110,11 +108,27 @@ class Metrics:
 
     def render(self) -> bytes:
         """Return all metrics in the text format 0.0.4."""
-        from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415 - idle memory
+        return render(self.families())
 
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Collector(self._families))
-        return generate_latest(registry)
+    def families(self) -> list[Family]:
+        """Return all metrics as they are now."""
+        return [
+            *(
+                _family(name, text, "counter", labels, self._counters[name])
+                for name, (text, labels) in _COUNTERS.items()
+            ),
+            _histogram("request_seconds", ("route",), {(r,): t for r, t in self._times.items()}),
+            _histogram("upstream_abort_seconds", (), {(): self._aborts}),
+            _histogram("lease_wait_seconds", (), {(): self._waits}),
+            *(
+                _family(name, _TOTALS.get(name, name), "counter", labels, read())
+                for name, (labels, read) in self._totals.items()
+            ),
+            *(
+                _family(name, _GAUGES.get(name, name), "gauge", labels, read())
+                for name, (labels, read) in self._gauges.items()
+            ),
+        ]
 
     def _count(self, name: str, labels: Labels) -> None:
         counter = self._counters[name]
@@ -122,46 +136,25 @@ class Metrics:
             labels = (_OTHER,) * len(labels)
         counter[labels] += 1
 
-    def _families(self) -> Iterator["Metric"]:
-        from prometheus_client.core import (  # noqa: PLC0415 - idle memory
-            CounterMetricFamily,
-            GaugeMetricFamily,
-            HistogramMetricFamily,
-        )
 
-        for name, (text, labels) in _COUNTERS.items():
-            counted = CounterMetricFamily(f"grokgate_{name}", text, labels=labels)
-            for values, number in self._counters[name].items():
-                counted.add_metric(values, number)
-            yield counted
-        times = HistogramMetricFamily(
-            "grokgate_request_seconds", "Time from request to end of reply.", labels=("route",)
-        )
-        for route, timed in self._times.items():
-            times.add_metric((route,), timed.buckets(), timed.total_s)
-        yield times
-        aborts = HistogramMetricFamily(
-            "grokgate_upstream_abort_seconds",
-            "Time to end an upstream exchange that its client did not want any more.",
-        )
-        aborts.add_metric((), self._aborts.buckets(), self._aborts.total_s)
-        yield aborts
-        waits = HistogramMetricFamily(
-            "grokgate_lease_wait_seconds",
-            "Time that calls waited for an account; calls that got one at once are left out.",
-        )
-        waits.add_metric((), self._waits.buckets(), self._waits.total_s)
-        yield waits
-        for name, (labels, read) in self._totals.items():
-            total = CounterMetricFamily(f"grokgate_{name}", _TOTALS.get(name, name), labels=labels)
-            for values, value in read().items():
-                total.add_metric(values, value)
-            yield total
-        for name, (labels, read) in self._gauges.items():
-            gauge = GaugeMetricFamily(f"grokgate_{name}", _GAUGES.get(name, name), labels=labels)
-            for values, value in read().items():
-                gauge.add_metric(values, value)
-            yield gauge
+def _family(
+    name: str,
+    text: str,
+    kind: Literal["counter", "gauge"],
+    labels: Labels,
+    values: Mapping[Labels, float],
+) -> Family:
+    samples = tuple(Sample(found, value) for found, value in values.items())
+    together = _TOGETHER.get(name, "each")
+    return Family(f"grokgate_{name}", text, kind, labels, samples, together)
+
+
+def _histogram(name: str, labels: Labels, times: Mapping[Labels, "_Times"]) -> Family:
+    samples = tuple(
+        Sample(found, measured.total_s, tuple(measured.buckets()))
+        for found, measured in times.items()
+    )
+    return Family(f"grokgate_{name}", _TIMES[name], "histogram", labels, samples)
 
 
 class _Times:
@@ -182,16 +175,6 @@ class _Times:
             sum_so_far += number
             result.append((bound, float(sum_so_far)))
         return result
-
-
-class _Collector:
-    """What the client library calls to get the families."""
-
-    def __init__(self, families: Callable[[], Iterator["Metric"]]) -> None:
-        self._families = families
-
-    def collect(self) -> Iterator["Metric"]:
-        return self._families()
 
 
 _COUNTERS: Mapping[str, tuple[str, Labels]] = {
@@ -227,6 +210,16 @@ _TOTALS: Mapping[str, str] = {
     "webhooks": "Webhooks by outcome: delivered, failed, lost.",
     "cache_evictions": "Stored pictures and videos removed to keep a limit.",
     "decisions_lost": "Calls whose decisions were not written to the database.",
+    "worker_restarts": "Workers that were started in place of others.",
+}
+_TIMES: Mapping[str, str] = {
+    "request_seconds": "Time from request to end of reply.",
+    "upstream_abort_seconds": (
+        "Time to end an upstream exchange that its client did not want any more."
+    ),
+    "lease_wait_seconds": (
+        "Time that calls waited for an account; calls that got one at once are left out."
+    ),
 }
 _GAUGES: Mapping[str, str] = {
     "leases_open": "Leases that are not settled yet.",
@@ -236,3 +229,15 @@ _GAUGES: Mapping[str, str] = {
     "cache_bytes": "Bytes of stored pictures and videos, by kind.",
     "pool_incident": "1 while an upstream has a pool incident: no retries, no penalties.",
 }
+_TOGETHER: Mapping[str, Together] = {
+    "leases_open": "sum",
+    "queue_depth": "sum",
+    "ledger_imbalance": "sum",
+    "settle_backlog": "sum",
+    "pool_incident": "most",
+    "store_breaker_open": "most",
+    "tokens": "one",
+    "cache_bytes": "one",
+    "worker_restarts": "one",
+}
+"""How several workers show what is not a matter of each."""

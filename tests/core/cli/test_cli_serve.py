@@ -1,5 +1,6 @@
 """Starts that are refused before anything runs."""
 
+import fcntl
 import os
 import socket
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from granian import Granian
 
+from grokgate.cli.serve import notes_folder
 from grokgate.run_options import VARIABLE, RunOptions
 
 Run = Callable[..., Any]
@@ -104,3 +106,15 @@ def test_a_sandbox_refuses_what_it_cannot_be(run: Run, arguments: list[str], rea
 
     assert done.code == 1
     assert reason in done.err
+
+
+def test_notes_are_kept_from_who_tidies_away_what_is_old() -> None:
+    with notes_folder() as folder:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.close(descriptor)
+
+    assert not folder.exists()

@@ -150,6 +150,12 @@ def test_several_workers_without_redis_are_refused(tmp_path: Path) -> None:
         boot(tmp_path, SERVER_WORKERS="2")
 
 
+def test_several_workers_share_postgresql_and_redis(tmp_path: Path) -> None:
+    shared = {"SERVER_STORAGE_TYPE": "pgsql", "SERVER_REDIS_URL": "redis://127.0.0.1"}
+
+    assert boot(tmp_path, SERVER_WORKERS="2", **shared).server.workers == 2
+
+
 def test_redis_alone_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StartupError, match="SERVER_REDIS_URL"):
         boot(tmp_path, ACCOUNT_REDIS_URL="redis://127.0.0.1")

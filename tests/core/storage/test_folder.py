@@ -51,3 +51,34 @@ def test_file_in_its_place_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(StateError, match="cannot be used"), hold_folder(tmp_path / "data"):
         pass
+
+
+def test_workers_of_one_start_hold_it_together(tmp_path: Path) -> None:
+    with (
+        hold_folder(tmp_path, holder=1, start="one"),
+        hold_folder(tmp_path, holder=1, start="one"),
+    ):
+        for other in (
+            hold_folder(tmp_path, holder=2, start="two"),
+            hold_folder(tmp_path, holder=1),
+        ):
+            with pytest.raises(StateError, match=r"in use.*id 1\)"), other:
+                pass
+
+
+def test_worker_of_another_container_with_the_same_id_is_refused(tmp_path: Path) -> None:
+    with (
+        hold_folder(tmp_path, holder=1, start="one"),
+        pytest.raises(StateError, match=r"in use.*id 1\)"),
+        hold_folder(tmp_path, holder=1, start="two"),
+    ):
+        pass
+
+
+def test_worker_cannot_join_a_process_that_is_alone(tmp_path: Path) -> None:
+    with (
+        hold_folder(tmp_path, holder=1),
+        pytest.raises(StateError),
+        hold_folder(tmp_path, holder=1, start="one"),
+    ):
+        pass

@@ -29,7 +29,7 @@ ACCOUNTS, PLACES, QUOTA = 3, 10, 10_000
 SETTINGS = {"TOKEN__MAX_INFLIGHT": str(PLACES), "LIMITS__QUEUE_WAIT_SEC": "120"}
 KILLED, FROZEN = 20, 4
 """Streams that a replica has open when it is killed, and frozen."""
-BACK_S, FREE_S = 5.0, 90.0
+BACK_S, WRITES_S, FREE_S = 5.0, 15.0, 90.0
 ENDLESS = "@sim tokens=100000 delay_ms=500"
 LOST = (httpx.TransportError, OSError, StateError, OperationFailed)
 
@@ -102,6 +102,8 @@ async def test_replicas_come_through(
                 stack.callback(send, signal.SIGCONT, two)
                 lost_at = time.monotonic()
                 await disturb(one, valkey, postgres_server)
+                # Nobody writes for ten seconds after one that was frozen in the middle of it.
+                await one.until(lambda: len(load.keys) > 0, WRITES_S)
             await all_places(one, until=lost_at + FREE_S)
             send(signal.SIGCONT, two)
             await asleep.aclose()

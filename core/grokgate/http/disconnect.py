@@ -4,9 +4,6 @@ Neither the server nor Litestar cancels a handler whose client is gone. `CancelO
 messages on until the body is complete, then waits for the disconnect itself. Once the response
 begins it cancels nothing any more, but tells the response (`EventStream`) when the client leaves.
 
-The wait begins a little later, for it takes a task and a trip between threads: most requests about
-models or files are answered by then.
-
 The wait is never given up and begun again within a request: after a cancelled
 ``receive`` granian 2.8 may report a disconnect that did not happen.
 """
@@ -23,9 +20,6 @@ from litestar.types.asgi_types import HTTPReceiveMessage, HTTPRequestEvent
 from grokgate.errors import GatewayError
 from grokgate.http.arrival import may_have_body
 from grokgate.plugin.stream import OpenStreams
-
-WATCH_AFTER_S = 0.05
-"""Seconds after which an unanswered request is watched."""
 
 
 class CancelOnDisconnect:
@@ -69,8 +63,7 @@ class _Watch:
         self._send = send
         self._gone = gone
         self._body_awaited = False
-        self._begins: asyncio.TimerHandle | None = None
-        """The body has been read, and the wait begins when it fires, or sooner."""
+        self._over = False
         self._waiting: asyncio.Task[None] | None = None
         self._answering = False
         self.stopped_by: GatewayError | None = None
@@ -83,21 +76,22 @@ class _Watch:
             self._gone()
 
     def expect_no_body(self) -> None:
-        """Watch from now on; a handler that reads all the same finds an empty body."""
+        """Begin to watch; a handler that reads all the same finds an empty body."""
         self._body_awaited = True
-        self._begin_soon()
+        self._begin()
 
     async def receive(self) -> HTTPReceiveMessage:
         """Hand the next message to the handler; while the watch runs only the watch reads."""
         if self._body_awaited:
             self._body_awaited = False
             return HTTPRequestEvent(type="http.request", body=b"", more_body=False)
-        if self._begins is not None:
-            await asyncio.wait([self._begin()])
+        if self._waiting is not None:
+            await asyncio.wait([self._waiting])
+        if self._over or self._waiting is not None:
             return HTTPDisconnectEvent(type="http.disconnect")
         message: HTTPReceiveMessage = await self._receive()  # type: ignore[assignment]  # no socket
         if message["type"] == "http.request" and not message["more_body"]:
-            self._begin_soon()
+            self._begin()
         return message
 
     async def send(self, message: Message) -> None:
@@ -110,21 +104,14 @@ class _Watch:
 
         What waits refers to this: were it kept, the whole request would wait for the collector.
         """
-        begins, self._begins = self._begins, None
+        self._over = True
         waiting, self._waiting = self._waiting, None
-        if begins is not None:
-            begins.cancel()
         if waiting is not None:
             waiting.cancel()
 
-    def _begin_soon(self) -> None:
-        if self._begins is None:
-            self._begins = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._begin)
-
-    def _begin(self) -> asyncio.Task[None]:
-        if self._waiting is None:
+    def _begin(self) -> None:
+        if self._waiting is None and not self._over:
             self._waiting = asyncio.create_task(self._wait())
-        return self._waiting
 
     async def _wait(self) -> None:
         """Wait for the client to leave; before the response begins that cancels its work."""

@@ -296,13 +296,14 @@ async def test_client_that_leaves_ends_the_work(own: RunningGateway) -> None:
 
     own.fake.add(silent)
     with anyio.fail_after(5):
-        async with own.serve() as client, anyio.create_task_group() as group:
-            body = {"prompt": "a kite", "n": 2}
-            group.start_soon(lambda: client.post(PATH, json=body))
-            await asked.wait()
-            group.cancel_scope.cancel()
-        while own.pool.open_leases or own.gateway.permits.taken:  # noqa: ASYNC110 - nobody tells
-            await anyio.sleep(0.005)
+        async with own.serve() as client:
+            async with anyio.create_task_group() as group:
+                body = {"prompt": "a kite", "n": 2}
+                group.start_soon(lambda: client.post(PATH, json=body))
+                await asked.wait()
+                group.cancel_scope.cancel()
+            while own.pool.open_leases or own.gateway.permits.taken:  # noqa: ASYNC110 - nobody tells
+                await anyio.sleep(0.005)
 
     assert own.fake.closed == 1
 

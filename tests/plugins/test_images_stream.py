@@ -140,12 +140,13 @@ async def test_client_that_leaves_ends_the_work(own: RunningGateway) -> None:
 
     own.fake.add(silent)
     body = {"prompt": "a kite", "stream": True, "partial_images": 1}
-    async with own.serve() as client, client.stream("POST", PATH, json=body) as reply:
-        await anext(reply.aiter_lines())
+    async with own.serve() as client:
+        async with client.stream("POST", PATH, json=body) as reply:
+            await anext(reply.aiter_lines())
 
-    with anyio.fail_after(5):
-        while own.pool.open_leases or own.gateway.permits.taken:  # noqa: ASYNC110 - nobody tells
-            await anyio.sleep(0.005)
+        with anyio.fail_after(5):
+            while own.pool.open_leases or own.gateway.permits.taken:  # noqa: ASYNC110 - nobody tells
+                await anyio.sleep(0.005)
     assert own.fake.closed == 1
 
 

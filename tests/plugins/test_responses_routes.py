@@ -271,11 +271,12 @@ async def test_leaving_closes_the_exchange_and_forgets_the_turn(own: RunningGate
 
     own.fake.add(endless)
     body = {"model": "grok-4", "input": "Hi", "stream": True}
-    async with own.serve() as client, client.stream("POST", PATH, json=body) as reply:
-        lines = reply.aiter_lines()
-        first = [await anext(lines) for _ in range(2)][1]
-    with anyio.fail_after(5):
-        await left.wait()
+    async with own.serve() as client:
+        async with client.stream("POST", PATH, json=body) as reply:
+            lines = reply.aiter_lines()
+            first = [await anext(lines) for _ in range(2)][1]
+        with anyio.fail_after(5):
+            await left.wait()
 
     response_id = json.loads(first.removeprefix("data: "))["response"]["id"]
     assert (await own.client.get(f"{PATH}/{response_id}")).status_code == 404

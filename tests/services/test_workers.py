@@ -71,11 +71,20 @@ async def seen(gateway: Probe, seat: int, name: str) -> float:
 
 
 async def fill(gateway: Probe, *quotas: int) -> None:
-    """Replace all accounts; returns when both workers know the new ones."""
+    """Replace all accounts; returns when both workers know the new ones, and those alone."""
+    ids = [row["id"] for row in (await gateway.rows()).values()]
+    if ids:
+        await control.ask(gateway.service.data_dir, "tokens.remove", {"ids": ids})
+        await have(gateway, 0)
     await gateway.fill(*quotas)
+    await have(gateway, len(quotas))
+
+
+async def have(gateway: Probe, count: int) -> None:
+    """Wait until each worker has so many accounts."""
     for seat in SEATS:
         await gateway.becomes(
-            len(quotas), lambda seat=seat: seen(gateway, seat, "tokens"), within_s=FOLLOWED_S
+            count, lambda seat=seat: seen(gateway, seat, "tokens"), within_s=FOLLOWED_S
         )
 
 

@@ -9,26 +9,14 @@ from msgspec.structs import replace
 
 from grokgate.testing import OtherProcess, RunningGateway
 from grokgate_video.filming import remove
-from grokgate_video.record import Job, Kept
+from grokgate_video.record import Kept
 from grokgate_video.store import StoredJobs
-from plugins.video_world import PATH, get, videos
+from plugins.video_world import PATH, UNDER_WAY, get, videos
 
 pytestmark = pytest.mark.anyio
 
 PLUGIN = "videosof"
-JOB = Job(
-    id="video_1",
-    shape="openai",
-    model="m",
-    prompt="waves",
-    seconds=6,
-    size="720x1280",
-    ratio=None,
-    created_at=100,
-    touched_at=200,
-    status="in_progress",
-    progress=40,
-)
+JOB = replace(UNDER_WAY, progress=40)
 VIDEO = Kept(name="v.mp4", link="/v1/files/video/v.mp4", mime="video/mp4", size=3)
 
 

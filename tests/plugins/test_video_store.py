@@ -11,22 +11,9 @@ from grokgate.plugin.media import VideoOptions, check_video
 from grokgate_video.filming import Filming
 from grokgate_video.record import Job
 from grokgate_video.store import StoredJobs
-from plugins.video_world import MODEL, get, made, videos
+from plugins.video_world import MODEL, UNDER_WAY, get, made, videos
 
 pytestmark = pytest.mark.anyio
-
-UNDER_WAY = Job(
-    id="video_1",
-    shape="openai",
-    model="m",
-    prompt="waves",
-    seconds=6,
-    size="720x1280",
-    ratio=None,
-    created_at=100,
-    touched_at=200,
-    status="in_progress",
-)
 
 
 class Ending:

@@ -21,6 +21,7 @@ from grokgate.upstream import (
     VideoReady,
     VideoRequest,
 )
+from grokgate_video.record import Job
 
 PATH = "/v1/videos"
 MODEL = "grok-imagine-1.0-video"
@@ -28,6 +29,19 @@ MP4 = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + b"film" * 64
 JPEG = b"\xff\xd8\xff\xe0" + bytes(60)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 OLD, MIDDLE, NEW = "2026-02", "2026-04", "2026-08"
+UNDER_WAY = Job(
+    id="video_1",
+    shape="openai",
+    model="m",
+    prompt="waves",
+    seconds=6,
+    size="720x1280",
+    ratio=None,
+    created_at=100,
+    touched_at=200,
+    status="in_progress",
+)
+"""As it is kept."""
 
 
 class VideosOf:

@@ -92,6 +92,17 @@ class Pair:
         return tokens
 
 
+@asynccontextmanager
+async def paired(replicas: Replicas) -> AsyncIterator[Pair]:
+    """Run two, and log in to the first."""
+    async with (
+        replicas.run("one") as one,
+        replicas.run("two") as two,
+        operating(one) as operator,
+    ):
+        yield Pair(one, two, operator, replicas)
+
+
 async def knows(replica: Probe, tokens: Sequence[str]) -> None:
     """Wait until a replica has followed what another one was given: these accounts alone."""
 

@@ -12,7 +12,7 @@ from e2e.probe import QUOTA, Probe, timed
 from grokgate.admin.mounting import BASE as ADMIN
 from grokgate.http.idempotency import REPLAYED
 from grokgate.upstream import Secret
-from services.replica_world import FOLLOWED_S, PASSWORD, Pair, Replicas, operating
+from services.replica_world import FOLLOWED_S, PASSWORD, Pair, Replicas, operating, paired
 from services.valkey import ValkeyServer, own_valkey
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
@@ -38,14 +38,9 @@ async def pair(
     environ = {"SERVER__TRUSTED_PROXIES": "127.0.0.1"}
     with empty_postgres() as database:
         replicas = Replicas(tmp_path_factory.mktemp("limits"), database, valkey.url, environ)
-        async with (
-            replicas.run("one") as one,
-            replicas.run("two") as two,
-            operating(one) as operator,
-        ):
-            made = Pair(one, two, operator, replicas)
-            await made.fill(QUOTA)
-            yield made
+        async with paired(replicas) as pair:
+            await pair.fill(QUOTA)
+            yield pair
 
 
 class Client:

@@ -23,6 +23,7 @@ from services.replica_world import (
     knows,
     look_at_film,
     operating,
+    paired,
 )
 from services.valkey import ValkeyServer, own_valkey
 
@@ -50,13 +51,8 @@ async def pair(
     folder = tmp_path_factory.mktemp("replicas")
     environ = {"STORAGE__MEDIA_URL": str(folder / "media")}
     with empty_postgres() as database:
-        replicas = Replicas(folder, database, valkey.url, environ)
-        async with (
-            replicas.run("one") as one,
-            replicas.run("two") as two,
-            operating(one) as operator,
-        ):
-            yield Pair(one, two, operator, replicas)
+        async with paired(Replicas(folder, database, valkey.url, environ)) as pair:
+            yield pair
 
 
 def statuses(replies: list[httpx.Response]) -> dict[int, int]:
